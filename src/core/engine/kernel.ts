@@ -1,0 +1,43 @@
+import type { KernelObject, Namespace } from '../plan/object.ts';
+import type { Step } from '../plan/step.ts';
+
+/** What the kernel refused: the step, its object's key, and the kernel's own words. */
+export class KernelError extends Error {
+  override readonly name = 'KernelError';
+  readonly step: Step | undefined;
+  /** The kernel's error name (`EEXIST`) or the tool's exit status; empty if there is none. */
+  readonly code: string;
+
+  constructor(message: string, step?: Step, code = '') {
+    super(message);
+    this.step = step;
+    this.code = code;
+  }
+}
+
+/** What `observe` is to look at. */
+export interface Scope {
+  /** Sandboxes to look into besides `host`. One that does not exist is simply absent from the answer. */
+  readonly sandboxes: readonly string[];
+}
+
+/**
+ * A Linux to work on: real (`src/linux`) or in memory (`src/core/model`).
+ * Both pass the contract suite in `src/core/engine/kernel.contract.ts`.
+ */
+export interface Kernel {
+  /**
+   * Does the steps in their order: all of them or none. Consecutive rule and chain steps of one
+   * family are one firewall transaction. Throws KernelError after taking back what was done.
+   */
+  apply(steps: readonly Step<KernelObject>[]): Promise<void>;
+  /** Everything that is really there, foreign objects included, in the shape of what is asked for. */
+  observe(scope: Scope): Promise<readonly KernelObject[]>;
+  /** Calls `changed` (coalesced) after links, addresses, routes or rules of `namespace` changed, by whomever. */
+  watch(namespace: Namespace, changed: () => void): { close(): void };
+  /** A path that a runtime can join the sandbox's network namespace by. */
+  namespacePath(sandbox: string): string;
+  /** Drops the conntrack entries of UDP flows to `address` (any, if empty) and `port`; returns how many. */
+  flushUdpConntrack(flow: { readonly address: string; readonly port: number }): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,28 @@
+/** One change of the stored records: a whole record put, or one deleted. Values are plain JSON. */
+export type StoreEntry =
+  | { readonly op: 'put'; readonly kind: string; readonly id: string; readonly value: unknown }
+  | { readonly op: 'delete'; readonly kind: string; readonly id: string };
+
+/** What a store holds when it is opened. */
+export interface StoreContents {
+  /** kind -> id -> record */
+  readonly records: ReadonlyMap<string, ReadonlyMap<string, unknown>>;
+  /** Intents that were begun and neither committed nor aborted: the engine died on the way. */
+  readonly pending: readonly unknown[];
+}
+
+/**
+ * Where the records live. An intent says what is about to be done, so that after a crash what was
+ * half done is known; a commit makes the entries durable and ends the intent.
+ */
+export interface Store {
+  load(): Promise<StoreContents>;
+  /** Notes an intent (plain JSON); it need not survive a power cut, since kernel state does not either. */
+  begin(intent: unknown): Promise<number>;
+  /** Durable when it resolves. */
+  commit(intent: number, entries: readonly StoreEntry[]): Promise<void>;
+  abort(intent: number): Promise<void>;
+  /** Entries without an intent: changes that touch no kernel object. Durable when it resolves. */
+  write(entries: readonly StoreEntry[]): Promise<void>;
+  close(): Promise<void>;
+}
