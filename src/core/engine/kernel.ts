@@ -19,6 +19,8 @@ export class KernelError extends Error {
 export interface Scope {
   /** Sandboxes to look into besides `host`. One that does not exist is simply absent from the answer. */
   readonly sandboxes: readonly string[];
+  /** Only objects of these kinds; undefined: all. Rules are the costly ones. */
+  readonly kinds?: readonly KernelObject['kind'][];
 }
 
 /**

@@ -1,0 +1,121 @@
+/**
+ * The way of a change: decide on the next records, say which objects differ, note the intent,
+ * do the steps, note the result. Changes run one at a time, each for as long as its kernel
+ * transaction takes.
+ */
+import type { Desired, HostObject, KernelObject, SocketObject } from '../plan/object.ts';
+import { inverse, type Step } from '../plan/step.ts';
+import type { Change, ChangeOptions } from './engine.ts';
+import type { Kernel } from './kernel.ts';
+import { Mutex } from './mutex.ts';
+import { entries, RECORD_KINDS, type Draft, type Ledger } from './records.ts';
+import type { Sockets } from './sockets.ts';
+import type { Store } from './store.ts';
+
+/** The kernel objects that changing `before` into `after` changes. */
+export type Planner = (before: Ledger, after: Draft) => readonly Step[];
+
+/** What is noted before the steps are done: after a crash it tells which objects may be left over. */
+export interface Intent {
+  readonly objects: readonly Desired[];
+}
+
+export class Transactions {
+  readonly #mutex = new Mutex();
+  readonly #ledger: Ledger;
+  readonly #store: Store;
+  readonly #kernel: Kernel;
+  readonly #sockets: Sockets;
+  readonly #plan: Planner;
+
+  constructor(ledger: Ledger, store: Store, kernel: Kernel, sockets: Sockets, plan: Planner) {
+    this.#ledger = ledger;
+    this.#store = store;
+    this.#kernel = kernel;
+    this.#sockets = sockets;
+    this.#plan = plan;
+  }
+
+  /**
+   * Runs `decide` on a draft of the records and makes the result real. What `decide` throws
+   * reaches the caller and nothing has changed; so it is when a step fails.
+   */
+  change<T>(decide: (draft: Draft) => T | Promise<T>, options: ChangeOptions = {}): Promise<Change<T>> {
+    return this.#mutex.run(async () => {
+      const draft = this.#ledger.draft();
+      const value = await decide(draft);
+      const steps = this.#plan(this.#ledger, draft);
+      if (!options.dryRun) await this.#carryOut(draft, steps);
+      return { value, steps };
+    });
+  }
+
+  /** Runs `task` while no change is under way: for looking at the kernel and repairing it. */
+  quietly<T>(task: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(task);
+  }
+
+  /** Does steps that no record calls for newly: what a repair found. */
+  async repair(steps: readonly Step[]): Promise<void> {
+    await this.#apply(steps);
+  }
+
+  async #carryOut(draft: Draft, steps: readonly Step[]): Promise<void> {
+    if (RECORD_KINDS.every((kind) => draft[kind].changed.size === 0)) return;
+    if (steps.length === 0) {
+      await this.#store.write(entries(draft));
+    } else {
+      const intent = await this.#store.begin({ objects: steps.map((step) => step.object) } satisfies Intent);
+      try {
+        await this.#apply(steps, () => this.#store.commit(intent, entries(draft)));
+      } catch (error) {
+        await this.#store.abort(intent);
+        throw error;
+      }
+    }
+    this.#ledger.commit(draft);
+  }
+
+  /**
+   * Consecutive steps of one port go to it together; if a later group or `then` fails, the groups
+   * that were done are taken back, last first.
+   */
+  async #apply(steps: readonly Step[], then?: () => Promise<void>): Promise<void> {
+    const done: Group[] = [];
+    try {
+      for (const group of groups(steps)) {
+        await this.#applyGroup(group);
+        done.push(group);
+      }
+      await then?.();
+    } catch (error) {
+      const failures: unknown[] = [];
+      for (const { port, steps: taken } of done.reverse()) {
+        const back = { port, steps: [...taken].reverse().map((step) => inverse<HostObject>(step)) } as Group;
+        await this.#applyGroup(back).catch((failure: unknown) => failures.push(failure));
+      }
+      if (failures.length === 0) throw error;
+      const message = `${String(error)}; taking it back failed too: ${failures.map(String).join('; ')}`;
+      throw new AggregateError([error, ...failures], message, { cause: error });
+    }
+  }
+
+  #applyGroup(group: Group): Promise<void> {
+    return group.port === 'sockets' ? this.#sockets.apply(group.steps) : this.#kernel.apply(group.steps);
+  }
+}
+
+type Group =
+  | { readonly port: 'kernel'; readonly steps: Step<KernelObject>[] }
+  | { readonly port: 'sockets'; readonly steps: Step<SocketObject>[] };
+
+function groups(steps: readonly Step[]): Group[] {
+  const result: Group[] = [];
+  for (const step of steps) {
+    const port = step.object.kind === 'listener' || step.object.kind === 'resolver' ? 'sockets' : 'kernel';
+    const last = result.at(-1);
+    if (last?.port === port) last.steps.push(step as never);
+    else result.push({ port, steps: [step] } as Group);
+  }
+  return result;
+}
