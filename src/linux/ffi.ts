@@ -1,0 +1,90 @@
+/**
+ * The C library, as typed functions: the only file that loads koffi.
+ *
+ * A failing call throws SystemError with the error's name and the C library's text for it. All calls
+ * here are synchronous and block the calling thread; sockets are given a timeout where they wait.
+ */
+import { getSystemErrorName } from 'node:util';
+import koffi from 'koffi';
+
+/** A system call that failed: `code` is the error's name (`EEXIST`), the message what strerror says. */
+export class SystemError extends Error {
+  override readonly name = 'SystemError';
+  readonly code: string;
+  readonly syscall: string;
+
+  constructor(syscall: string, code: string, message: string) {
+    super(message);
+    this.syscall = syscall;
+    this.code = code;
+  }
+}
+
+const libc = koffi.load(null);
+
+const strerror = libc.func('const char *strerror(int number)') as (number: number) => string;
+
+/** The error's name and text for an errno value. */
+export function describeErrno(errno: number): { readonly code: string; readonly text: string } {
+  return { code: getSystemErrorName(-errno), text: strerror(errno) };
+}
+
+/** Declares a C function that returns -1 and sets errno when it fails. */
+function systemCall(declaration: string): (...args: readonly unknown[]) => number {
+  const call = libc.func(declaration);
+  const name = call.info.name;
+  return (...args) => {
+    const result = Number(call(...args));
+    if (result >= 0) return result;
+    const { code, text } = describeErrno(koffi.errno());
+    throw new SystemError(name, code, text);
+  };
+}
+
+type Bytes = Uint8Array;
+
+export const setns: (fd: number, type: number) => number = systemCall('int setns(int fd, int type)');
+export const unshare: (flags: number) => number = systemCall('int unshare(int flags)');
+export const close: (fd: number) => number = systemCall('int close(int fd)');
+
+export const socket: (domain: number, type: number, protocol: number) => number = systemCall(
+  'int socket(int domain, int type, int protocol)',
+);
+/** `address` is a whole sockaddr, `length` its size in bytes. */
+export const bind: (fd: number, address: Bytes, length: number) => number = systemCall(
+  'int bind(int fd, const void *address, unsigned int length)',
+);
+export const listen: (fd: number, backlog: number) => number = systemCall('int listen(int fd, int backlog)');
+export const setsockopt: (fd: number, level: number, option: number, value: Bytes, length: number) => number =
+  systemCall('int setsockopt(int fd, int level, int option, const void *value, unsigned int length)');
+/** Returns the number of bytes sent. */
+export const send: (fd: number, data: Bytes, length: number, flags: number) => number = systemCall(
+  'intptr_t send(int fd, const void *data, size_t length, int flags)',
+);
+/** Returns the number of bytes received; with MSG_TRUNC the datagram's whole size. */
+export const recv: (fd: number, data: Bytes, length: number, flags: number) => number = systemCall(
+  'intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)',
+);
+
+export const mount: (
+  source: string | null,
+  target: string,
+  type: string | null,
+  flags: number,
+  data: string | null,
+) => number = systemCall(
+  'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+);
+export const umount2: (target: string, flags: number) => number = systemCall(
+  'int umount2(const char *target, int flags)',
+);
+/** `device` is a dev_t as the C library's `makedev` packs it. */
+export const mknod: (path: string, mode: number, device: bigint) => number = systemCall(
+  'int mknod(const char *path, unsigned int mode, uint64_t device)',
+);
+export const setxattr: (path: string, name: string, value: Bytes, size: number, flags: number) => number = systemCall(
+  'int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)',
+);
+export const lsetxattr: (path: string, name: string, value: Bytes, size: number, flags: number) => number = systemCall(
+  'int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)',
+);
