@@ -55,6 +55,11 @@ export const bind: (fd: number, address: Bytes, length: number) => number = syst
   'int bind(int fd, const void *address, unsigned int length)',
 );
 export const listen: (fd: number, backlog: number) => number = systemCall('int listen(int fd, int backlog)');
+/** `address` is a whole sockaddr, `length` its size in bytes. */
+export const connect: (fd: number, address: Bytes, length: number) => number = systemCall(
+  'int connect(int fd, const void *address, unsigned int length)',
+);
+export const shutdown: (fd: number, how: number) => number = systemCall('int shutdown(int fd, int how)');
 export const setsockopt: (fd: number, level: number, option: number, value: Bytes, length: number) => number =
   systemCall('int setsockopt(int fd, int level, int option, const void *value, unsigned int length)');
 /** Returns the number of bytes sent. */
@@ -66,6 +71,11 @@ export const recv: (fd: number, data: Bytes, length: number, flags: number) => n
   'intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)',
 );
 
+/** Fills `fds` with the ends of a new pipe: first the one to read from, then the one to write to. */
+export const pipe2: (fds: Int32Array, flags: number) => number = systemCall('int pipe2(_Out_ int *fds, int flags)');
+/** openat2 has no function in the C library: `number` is its system call number, `how` a `struct open_how`. */
+export const openat2: (number: number, directory: number, path: string, how: BigUint64Array, size: number) => number =
+  systemCall('long syscall(long number, int directory, const char *path, const void *how, size_t size)');
 export const mount: (
   source: string | null,
   target: string,
