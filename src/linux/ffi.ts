@@ -5,7 +5,7 @@
  * here are synchronous and block the calling thread; sockets are given a timeout where they wait.
  */
 import { getSystemErrorName } from 'node:util';
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 
 /** A system call that failed: `code` is the error's name (`EEXIST`), the message what strerror says. */
 export class SystemError extends Error {
@@ -20,20 +20,32 @@ export class SystemError extends Error {
   }
 }
 
-const libc = koffi.load(null);
+/** A shared library by its file name; null: what the process itself is linked with, the C library. */
+export function loadLibrary(name: string | null): LibraryHandle {
+  return koffi.load(name);
+}
+
+const libc = loadLibrary(null);
 
 const strerror = libc.func('const char *strerror(int number)') as (number: number) => string;
+
+/** Ends the process at once. Unlike process.abort it works in a worker thread. */
+export const abort = libc.func('void abort(void)') as () => never;
 
 /** The error's name and text for an errno value. */
 export function describeErrno(errno: number): { readonly code: string; readonly text: string } {
   return { code: getSystemErrorName(-errno), text: strerror(errno) };
 }
 
-/** Declares a C function that returns -1 and sets errno when it fails. */
+/**
+ * Declares a C function that returns -1 and sets errno when it fails. It is looked up at its first
+ * call, so that a function that an old C library lacks (mknod before glibc 2.33) hurts only its users.
+ */
 function systemCall(declaration: string): (...args: readonly unknown[]) => number {
-  const call = libc.func(declaration);
-  const name = call.info.name;
+  const name = /(\w+)\(/.exec(declaration)?.[1] ?? declaration;
+  let call: ((...args: readonly unknown[]) => unknown) | undefined;
   return (...args) => {
+    call ??= libc.func(declaration);
     const result = Number(call(...args));
     if (result >= 0) return result;
     const { code, text } = describeErrno(koffi.errno());
@@ -91,9 +103,6 @@ export const umount2: (target: string, flags: number) => number = systemCall(
 /** `device` is a dev_t as the C library's `makedev` packs it. */
 export const mknod: (path: string, mode: number, device: bigint) => number = systemCall(
   'int mknod(const char *path, unsigned int mode, uint64_t device)',
-);
-export const setxattr: (path: string, name: string, value: Bytes, size: number, flags: number) => number = systemCall(
-  'int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)',
 );
 export const lsetxattr: (path: string, name: string, value: Bytes, size: number, flags: number) => number = systemCall(
   'int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)',

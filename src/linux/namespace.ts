@@ -3,13 +3,14 @@
  *
  * A namespace is named by a path that keeps it alive: a file with the namespace bind-mounted on it.
  */
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as ffi from './ffi.ts';
 
 const CLONE_NEWNET = 0x40000000;
 const MS_BIND = 0x1000;
 const MNT_DETACH = 0x2;
+const NSFS_MAGIC = 0x6e736673;
 
 /** The calling thread's namespace: in a worker, /proc/self would be the main thread's. */
 const CURRENT = '/proc/thread-self/ns/net';
@@ -59,17 +60,28 @@ function comeBack(home: number): void {
   try {
     ffi.setns(home, CLONE_NEWNET);
   } catch {
-    process.abort();
+    ffi.abort();
+  }
+}
+
+/** Whether a namespace is mounted at `path`. After a kill or a reboot there may be a bare file. */
+export function isNamespace(path: string): boolean {
+  try {
+    return statfsSync(path).type === NSFS_MAGIC;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }
 
 /**
  * Makes an empty network namespace, kept alive by `path`, whose folder is made if it is missing.
- * Throws if `path` exists.
+ * Throws EEXIST if there is a namespace at `path` already.
  */
 export function createNamespace(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o711 });
-  closeSync(openSync(path, 'wx', 0o444));
+  if (isNamespace(path)) throw new ffi.SystemError('unshare', 'EEXIST', 'File exists');
+  closeSync(openSync(path, 'w', 0o444));
   const home = openSync(CURRENT, 'r');
   try {
     ffi.unshare(CLONE_NEWNET);

@@ -1,7 +1,7 @@
 /**
  * Internet sockets made by hand, to be born inside a namespace window and handed to Node by their fd.
  */
-import { endianness } from 'node:os';
+import { pack, u32 } from './bytes.ts';
 import * as ffi from './ffi.ts';
 
 const AF_INET = 2;
@@ -13,22 +13,13 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const BACKLOG = 128;
 
-/** Bytes of a C int in the machine's order, as socket options take it. */
-export function cInt(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setInt32(0, value, endianness() === 'LE');
-  return bytes;
-}
-
 function open(type: number, address: string, port: number): number {
   const sockaddr = new Uint8Array(16);
-  const view = new DataView(sockaddr.buffer);
-  view.setUint16(0, AF_INET, endianness() === 'LE');
-  view.setUint16(2, port);
+  sockaddr.set(pack([AF_INET, 'u16'], [port, 'be16']));
   sockaddr.set(address.split('.').map(Number), 4);
   const fd = ffi.socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   try {
-    if (type === SOCK_STREAM) ffi.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, cInt(1), 4);
+    if (type === SOCK_STREAM) ffi.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, u32(1), 4);
     ffi.bind(fd, sockaddr, sockaddr.length);
     if (type === SOCK_STREAM) ffi.listen(fd, BACKLOG);
   } catch (error) {

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { createNamespace, removeNamespace, withNamespace } from '../../src/linux/namespace.ts';
+import { createNamespace, isNamespace, removeNamespace, withNamespace } from '../../src/linux/namespace.ts';
 import { openTcpListener, openUdp } from '../../src/linux/socket.ts';
 
 const run = mkdtempSync(join(tmpdir(), 'c-namespace-'));
@@ -26,7 +26,7 @@ test('a namespace is made, entered, left, and removed; removing twice is no erro
   expect(JSON.parse(inside('ip', '-j', 'link'))).toMatchObject([{ ifname: 'lo', operstate: 'DOWN' }]);
   expect(withNamespace(path, here)).not.toBe(home);
   expect(here()).toBe(home);
-  expect(() => createNamespace(path)).toThrow(/EEXIST/);
+  expect(() => createNamespace(path)).toThrow('File exists');
 
   expect(() =>
     withNamespace(path, () => {
@@ -41,10 +41,15 @@ test('a namespace is made, entered, left, and removed; removing twice is no erro
   removeNamespace(path);
 });
 
-test('a leftover file of a namespace that is gone can be removed', () => {
+test('a bare file that a killed engine left can be removed, and taken over', () => {
   writeFileSync(path, '');
+  expect(isNamespace(path)).toBe(false);
   removeNamespace(path);
   expect(existsSync(path)).toBe(false);
+  writeFileSync(path, '');
+  createNamespace(path);
+  expect(isNamespace(path)).toBe(true);
+  removeNamespace(path);
 });
 
 test('sockets born in the window serve that namespace through Node', async () => {

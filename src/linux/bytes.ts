@@ -1,0 +1,61 @@
+/** Numbers and text as the kernel's structures hold them: in the machine's byte order. */
+import { endianness } from 'node:os';
+
+const LITTLE = endianness() === 'LE';
+
+const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** A number and how it is stored; `be16` is in network byte order. */
+export type Field = readonly [value: number, size: 'u8' | 'u16' | 'u32' | 'be16'];
+
+const SIZE = { u8: 1, u16: 2, u32: 4, be16: 2 } as const;
+
+/** A structure of the kernel's, without padding of its own: `pack([1, 'u8'], [2, 'u32'])` is 5 bytes. */
+export function pack(...fields: readonly Field[]): Uint8Array {
+  const bytes = new Uint8Array(fields.reduce((sum, [, size]) => sum + SIZE[size], 0));
+  const target = view(bytes);
+  let at = 0;
+  for (const [value, size] of fields) {
+    if (size === 'u8') target.setUint8(at, value);
+    else if (size === 'u32') target.setUint32(at, value, LITTLE);
+    else target.setUint16(at, value, size === 'u16' && LITTLE);
+    at += SIZE[size];
+  }
+  return bytes;
+}
+
+export const u8 = (value: number): Uint8Array => pack([value, 'u8']);
+export const u16 = (value: number): Uint8Array => pack([value, 'u16']);
+export const u32 = (value: number): Uint8Array => pack([value, 'u32']);
+
+/** A number of 1, 2 or 4 bytes, which is the whole of `bytes`. */
+export function readNumber(bytes: Uint8Array): number {
+  return bytes.length === 1 ? view(bytes).getUint8(0) : bytes.length === 2 ? readU16(bytes, 0) : readU32(bytes, 0);
+}
+
+export const readU16 = (bytes: Uint8Array, at: number): number => view(bytes).getUint16(at, LITTLE);
+export const readU32 = (bytes: Uint8Array, at: number): number => view(bytes).getUint32(at, LITTLE);
+export const readI32 = (bytes: Uint8Array, at: number): number => view(bytes).getInt32(at, LITTLE);
+/** Network byte order. */
+export const readBe16 = (bytes: Uint8Array, at: number): number => view(bytes).getUint16(at);
+
+/** A C string with its ending zero. */
+export function cString(text: string): Uint8Array {
+  return new TextEncoder().encode(`${text}\0`);
+}
+
+export function readCString(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+/** The bytes of all parts, one after another. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
