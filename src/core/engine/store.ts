@@ -22,6 +22,8 @@ export interface Store {
   /** Durable when it resolves. */
   commit(intent: number, entries: readonly StoreEntry[]): Promise<void>;
   abort(intent: number): Promise<void>;
+  /** Ends the intents that `load` found pending: what they left half done is repaired. Until then each load finds them. */
+  settle(): Promise<void>;
   /** Entries without an intent: changes that touch no kernel object. Durable when it resolves. */
   write(entries: readonly StoreEntry[]): Promise<void>;
   close(): Promise<void>;
