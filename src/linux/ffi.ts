@@ -30,7 +30,7 @@ const libc = loadLibrary(null);
 const strerror = libc.func('const char *strerror(int number)') as (number: number) => string;
 
 /** Ends the process at once. Unlike process.abort it works in a worker thread. */
-export const abort = libc.func('void abort(void)') as () => never;
+export const abort: () => void = libc.func('void abort(void)');
 
 /** The error's name and text for an errno value. */
 export function describeErrno(errno: number): { readonly code: string; readonly text: string } {

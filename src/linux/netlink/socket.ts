@@ -1,0 +1,133 @@
+import { concat, pack, u32 } from '../bytes.ts';
+import * as ffi from '../ffi.ts';
+import {
+  decodeMessages,
+  encodeMessage,
+  endsAnswer,
+  NLM_F_ACK,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_REQUEST,
+  type Message,
+} from './message.ts';
+
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_RCVTIMEO = 20;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const MSG_TRUNC = 0x20;
+const MSG_DONTWAIT = 0x40;
+
+/** The kernel answers within the call that asks; this only bounds the wait for what never comes. */
+const TIMEOUT = 10;
+/** A dump's datagrams are at most 32 KiB. */
+const DATAGRAM = 64 * 1024;
+const RECEIVE_BUFFER = 1024 * 1024;
+/** How often a dump is begun again because what it lists changed meanwhile. */
+const DUMPS = 10;
+
+function open(protocol: number, groups: number): number {
+  const fd = ffi.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+  try {
+    // struct timeval has two longs.
+    ffi.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(new BigInt64Array([BigInt(TIMEOUT), 0n]).buffer), 16);
+    ffi.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, u32(RECEIVE_BUFFER), 4);
+    ffi.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, u32(1), 4);
+    ffi.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, u32(1), 4);
+    const address = pack([AF_NETLINK, 'u16'], [0, 'u16'], [0, 'u32'], [groups, 'u32']);
+    ffi.bind(fd, address, address.length);
+  } catch (error) {
+    ffi.close(fd);
+    throw error;
+  }
+  return fd;
+}
+
+/**
+ * A conversation with the kernel, in the namespace that the thread was in when it was opened.
+ * It holds that namespace until it is closed.
+ */
+export class NetlinkSocket {
+  readonly #fd: number;
+  readonly #buffer = new Uint8Array(DATAGRAM);
+  #sequence = 0;
+
+  constructor(protocol: number) {
+    this.#fd = open(protocol, 0);
+  }
+
+  /** Asks for one thing to be done or answered. Returns the answers, if any. Throws NetlinkError. */
+  request(type: number, flags: number, ...payload: readonly Uint8Array[]): readonly Message[] {
+    return this.#ask(type, flags | NLM_F_ACK, concat(payload)).answers;
+  }
+
+  /** Asks for a list: one that was true at one moment, or as near to it as a busy kernel gets. */
+  dump(type: number, ...payload: readonly Uint8Array[]): readonly Message[] {
+    for (let attempt = 1; ; attempt += 1) {
+      const { answers, interrupted } = this.#ask(type, NLM_F_DUMP, concat(payload));
+      if (!interrupted || attempt === DUMPS) return answers;
+    }
+  }
+
+  #ask(type: number, flags: number, payload: Uint8Array) {
+    const sequence = (this.#sequence = (this.#sequence + 1) >>> 0);
+    const bytes = encodeMessage({ type, flags: flags | NLM_F_REQUEST, sequence, payload });
+    ffi.send(this.#fd, bytes, bytes.length, 0);
+    const answers: Message[] = [];
+    let interrupted = false;
+    for (;;) {
+      const length = ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_TRUNC);
+      if (length > DATAGRAM) throw new Error(`a netlink answer of ${length} bytes does not fit ${DATAGRAM}`);
+      for (const message of decodeMessages(this.#buffer.slice(0, length))) {
+        // The rest of an answer that was given up after an error or a timeout.
+        if (message.sequence !== sequence) continue;
+        if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
+        if (endsAnswer(message)) return { answers, interrupted };
+        answers.push(message);
+      }
+    }
+  }
+
+  close(): void {
+    ffi.close(this.#fd);
+  }
+}
+
+/** An ear for the kernel's multicast groups (a bit mask, group 1 is bit 0), in the thread's namespace. */
+export class NetlinkMonitor {
+  readonly #fd: number;
+  readonly #buffer = new Uint8Array(DATAGRAM);
+
+  constructor(protocol: number, groups: number) {
+    this.#fd = open(protocol, groups);
+  }
+
+  /** Takes what has come since the last call, without waiting; says whether anything had. */
+  heard(): boolean {
+    let heard = false;
+    for (;;) {
+      try {
+        ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT);
+        heard = true;
+      } catch (error) {
+        const code = error instanceof ffi.SystemError ? error.code : '';
+        if (code === 'EAGAIN') return heard;
+        // ENOBUFS: more came than the buffer holds; what was lost was a change too.
+        if (code !== 'ENOBUFS') throw error;
+        heard = true;
+      }
+    }
+  }
+
+  close(): void {
+    ffi.close(this.#fd);
+  }
+}
