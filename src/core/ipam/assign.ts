@@ -1,0 +1,102 @@
+/** Giving addresses to endpoints, from what the records say is in use. */
+import {
+  equalAddresses,
+  offsetAddress,
+  parseAddress,
+  printAddress,
+  type Address,
+  type Version,
+} from '../address/address.ts';
+import {
+  broadcastAddress,
+  containsAddress,
+  lastAddress,
+  parsePrefix,
+  prefixSize,
+  type Prefix,
+} from '../address/prefix.ts';
+import { EngineError } from '../network/error.ts';
+import type { NetworkRecord, Pool } from '../network/network.ts';
+
+/** Auxiliary names that set the containers' gateway instead of keeping an address for somebody else. */
+const GATEWAY_KEYS: Readonly<Record<Version, string>> = { 4: 'DefaultGatewayIPv4', 6: 'DefaultGatewayIPv6' };
+
+/** The network's pools of one IP version. */
+export function poolsOf(network: NetworkRecord, version: Version): readonly Pool[] {
+  return network.ipam.pools.filter((pool) => subnetOf(pool).address.version === version);
+}
+
+/** The gateway that containers on the network are given; empty if there is none. */
+export function containerGateway(network: NetworkRecord, version: Version): string {
+  if (network.internal) return '';
+  const pool = poolsOf(network, version)[0];
+  return pool?.auxiliary?.[GATEWAY_KEYS[version]] ?? pool?.gateway ?? '';
+}
+
+/**
+ * The lowest free address of the network's pools, with prefix length: `172.18.0.2/16`; empty if it
+ * has no pool of that version. `inUse`: addresses of endpoints, with or without prefix length.
+ */
+export function assignAddress(network: NetworkRecord, version: Version, inUse: Iterable<string>): string {
+  const pools = poolsOf(network, version);
+  if (pools.length === 0) return '';
+  const taken = bare(inUse);
+  for (const pool of pools) {
+    const address = lowestFree(pool, taken);
+    if (address !== undefined) return withLength(address, subnetOf(pool));
+  }
+  throw new EngineError(
+    'internal',
+    `no available IPv${version} addresses on this network's address pools: ${network.name} (${network.id})`,
+  );
+}
+
+/** The address that a user asked for, with prefix length; throws if it is taken, reserved or outside. */
+export function claimAddress(network: NetworkRecord, text: string, inUse: Iterable<string>): string {
+  const address = parseAddress(text);
+  const pool = address && network.ipam.pools.find((candidate) => containsAddress(subnetOf(candidate), address));
+  if (!address || !pool) throw new EngineError('invalid', `no configured subnet contains IP address ${text}`);
+  const canonical = printAddress(address);
+  if (isReserved(subnetOf(pool), address) || kept(pool).has(canonical) || bare(inUse).has(canonical)) {
+    throw new EngineError('forbidden', 'Address already in use');
+  }
+  return withLength(canonical, subnetOf(pool));
+}
+
+/** The lowest free address of a pool or its range, without prefix length; undefined if all are taken. */
+export function lowestFree(pool: Pool, taken: ReadonlySet<string>): string | undefined {
+  const subnet = subnetOf(pool);
+  const range = pool.ipRange === undefined ? subnet : parsePrefix(pool.ipRange)!;
+  const unavailable = kept(pool);
+  const last = lastAddress(range);
+  for (let address = range.address; ; address = offsetAddress(address, 1n)!) {
+    const text = printAddress(address);
+    if (!isReserved(subnet, address) && !unavailable.has(text) && !taken.has(text)) return text;
+    if (equalAddresses(address, last)) return undefined;
+  }
+}
+
+/** The network address and the broadcast address, unless the subnet has one or two addresses only. */
+export function isReserved(subnet: Prefix, address: Address): boolean {
+  if (prefixSize(subnet) <= 2n) return false;
+  const broadcast = broadcastAddress(subnet);
+  return equalAddresses(address, subnet.address) || (broadcast !== undefined && equalAddresses(address, broadcast));
+}
+
+/** What the pool itself keeps: its gateway and its auxiliary addresses. */
+function kept(pool: Pool): ReadonlySet<string> {
+  const addresses = Object.values(pool.auxiliary ?? {});
+  return new Set(pool.gateway === undefined ? addresses : [pool.gateway, ...addresses]);
+}
+
+function bare(addresses: Iterable<string>): ReadonlySet<string> {
+  return new Set([...addresses].map((address) => address.split('/', 1)[0]!));
+}
+
+function withLength(address: string, subnet: Prefix): string {
+  return `${address}/${subnet.length}`;
+}
+
+function subnetOf(pool: Pool): Prefix {
+  return parsePrefix(pool.subnet)!;
+}
