@@ -140,6 +140,9 @@ export class Ledger implements Records {
   readonly sandbox = new StoredTable<SandboxRecord>(KEYS.sandbox);
   readonly endpoint = new StoredTable<EndpointRecord>(KEYS.endpoint);
 
+  /** Rises with each commit: what was derived from the records is stale when it did. */
+  version = 0;
+
   constructor(contents?: StoreContents) {
     for (const kind of RECORD_KINDS) {
       for (const value of contents?.records.get(kind)?.values() ?? []) this.#table(kind).put(value as never);
@@ -156,6 +159,7 @@ export class Ledger implements Records {
   }
 
   commit(draft: Draft): void {
+    this.version++;
     for (const kind of RECORD_KINDS) {
       for (const [id, row] of draft[kind].changed) {
         if (row) this.#table(kind).put(row as never);

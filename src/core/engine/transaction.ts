@@ -55,9 +55,12 @@ export class Transactions {
     return this.#mutex.run(task);
   }
 
-  /** Does steps that no record calls for newly: what a repair found. */
-  async repair(steps: readonly Step[]): Promise<void> {
-    await this.#apply(steps);
+  /** Changes records without touching the kernel: what is there will be compared with them afterwards. */
+  async adopt(decide: (draft: Draft) => void): Promise<void> {
+    const draft = this.#ledger.draft();
+    decide(draft);
+    await this.#store.write(entries(draft));
+    this.#ledger.commit(draft);
   }
 
   async #carryOut(draft: Draft, steps: readonly Step[]): Promise<void> {
@@ -67,7 +70,7 @@ export class Transactions {
     } else {
       const intent = await this.#store.begin({ objects: steps.map((step) => step.object) } satisfies Intent);
       try {
-        await this.#apply(steps, () => this.#store.commit(intent, entries(draft)));
+        await this.apply(steps, () => this.#store.commit(intent, entries(draft)));
       } catch (error) {
         await this.#store.abort(intent);
         throw error;
@@ -77,10 +80,10 @@ export class Transactions {
   }
 
   /**
-   * Consecutive steps of one port go to it together; if a later group or `then` fails, the groups
-   * that were done are taken back, last first.
+   * Does steps: consecutive ones of one port go to it together; if a later group or `then` fails,
+   * the groups that were done are taken back, last first.
    */
-  async #apply(steps: readonly Step[], then?: () => Promise<void>): Promise<void> {
+  async apply(steps: readonly Step[], then?: () => Promise<void>): Promise<void> {
     const done: Group[] = [];
     try {
       for (const group of groups(steps)) {

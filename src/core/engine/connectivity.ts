@@ -1,0 +1,235 @@
+/** The use cases that give a container its network and take it back. */
+import type { ContainerRecord } from '../container/container.ts';
+import { hostAddress } from '../address/prefix.ts';
+import { EngineError } from '../network/error.ts';
+import type { EndpointSettings } from '../network/endpoint.ts';
+import type { NetworkRecord } from '../network/network.ts';
+import { checkEndpointSettings } from '../network/settings.ts';
+import { isPredefined } from '../network/resolve.ts';
+import type { ListenerObject } from '../plan/object.ts';
+import type { Allocator } from './allocator.ts';
+import type { Context } from './context.ts';
+import { addEndpoint, closeSandbox, endpointsOf, openSandbox, settleGateway } from './endpoints.ts';
+import type { Change, ChangeOptions, ContainerView } from './engine.ts';
+import { hostsFile, insideResolvConf, outsideResolvConf, parseResolvConf, printResolvConf, type HostsEntry } from './etc.ts';
+import { KernelError } from './kernel.ts';
+import { isAlive } from './lifecycle.ts';
+import { findContainer, findNetwork } from './lookup.ts';
+import type { Records } from './records.ts';
+import { SocketError } from './sockets.ts';
+
+export class Connectivity {
+  readonly #context: Context;
+  readonly #allocator: Allocator;
+
+  constructor(context: Context, allocator: Allocator) {
+    this.#context = context;
+    this.#allocator = allocator;
+  }
+
+  /** Makes the container's sandbox with its endpoints, all or nothing. */
+  async open(container: ContainerRecord, options?: ChangeOptions): Promise<Change<void>> {
+    const { transactions, clock } = this.#context;
+    await this.#allocator.refresh();
+    const change = await worded(container, () =>
+      transactions.change((draft) => {
+        openSandbox(draft, container, this.#allocator, clock);
+        return endpointsOf(draft, container.id);
+      }, options),
+    );
+    if (!options?.dryRun) for (const { network } of change.value) this.tellNetwork('connect', network, container.id);
+    return { value: undefined, steps: change.steps };
+  }
+
+  /** Takes the container's sandbox away. */
+  async close(containerId: string): Promise<void> {
+    const networks = endpointsOf(this.#context.ledger, containerId).map(({ network }) => network);
+    await this.#context.transactions.change((draft) => closeSandbox(draft, containerId));
+    for (const network of networks) this.tellNetwork('disconnect', network, containerId);
+  }
+
+  async connect(networkId: string, containerId: string, settings: EndpointSettings, options?: ChangeOptions): Promise<Change<void>> {
+    const { transactions, clock } = this.#context;
+    await this.#allocator.refresh();
+    const before = findContainer(this.#context.ledger, containerId);
+    const change = await worded(before, () =>
+      transactions.change((draft) => {
+        const network = findNetwork(draft, networkId);
+        const container = findContainer(draft, containerId);
+        refuseConnect(draft, network, container);
+        checkEndpointSettings(network, settings);
+        const record: ContainerRecord = {
+          ...container,
+          networks: { ...container.networks, [network.name]: { ...settings, networkId } },
+        };
+        draft.container.put(record);
+        if (!isAlive(container)) return network;
+        const sandbox = draft.sandbox.where('container', containerId)[0]!;
+        addEndpoint(draft, record, sandbox.id, network, settings, this.#allocator, clock);
+        settleGateway(draft, record, sandbox.id, this.#allocator);
+        return network;
+      }, options),
+    );
+    if (!options?.dryRun && isAlive(before)) {
+      await this.writeEtc(containerId);
+      this.tellNetwork('connect', change.value, containerId);
+    }
+    return { value: undefined, steps: change.steps };
+  }
+
+  async disconnect(networkId: string, containerId: string, force: boolean, options?: ChangeOptions): Promise<Change<void>> {
+    const { transactions } = this.#context;
+    await this.#allocator.refresh();
+    const before = findContainer(this.#context.ledger, containerId);
+    const change = await worded(before, () =>
+      transactions.change((draft) => {
+        const network = findNetwork(draft, networkId);
+        const container = findContainer(draft, containerId);
+        if (network.driver === 'host' && container.networks[network.name]) {
+          throw new EngineError('invalid', 'container cannot be disconnected from host network or connected to host network');
+        }
+        const { [network.name]: place, ...others } = container.networks;
+        if (!place) {
+          throw new EngineError('internal', `container ${container.id} is not connected to the network ${network.name}`);
+        }
+        const record = { ...container, networks: others };
+        draft.container.put(record);
+        const endpoint = draft.endpoint.where('container', containerId).find((row) => row.networkId === networkId);
+        if (endpoint) {
+          draft.endpoint.delete(endpoint.id);
+          settleGateway(draft, record, endpoint.sandboxId, this.#allocator);
+        }
+        return network;
+      }, options),
+    );
+    if (!options?.dryRun) {
+      if (isAlive(before)) await this.writeEtc(containerId);
+      this.tellNetwork('disconnect', change.value, containerId);
+    }
+    return { value: undefined, steps: change.steps };
+  }
+
+  endpointsOf(containerId: string): ContainerView['endpoints'] {
+    return endpointsOf(this.#context.ledger, containerId);
+  }
+
+  /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf as the records now call for them. */
+  async writeEtc(containerId: string): Promise<void> {
+    const { ledger, runtime, host, settings } = this.#context;
+    const container = findContainer(ledger, containerId);
+    const mode = container.hostConfig.NetworkMode;
+    // A container in another's namespace shares that one's files.
+    if (mode.startsWith('container:')) return;
+    const { Hostname, Domainname } = container.config;
+    await runtime.writeEtc(containerId, 'hosts', hostsFile(this.#hosts(container)));
+    await runtime.writeEtc(containerId, 'hostname', `${Hostname}${Domainname ? `.${Domainname}` : ''}\n`);
+    const { Dns, DnsSearch, DnsOptions } = container.hostConfig;
+    const asked = {
+      dns: Dns.length ? Dns : settings.dns,
+      dnsSearch: DnsSearch.length ? DnsSearch : settings.dnsSearch,
+      dnsOptions: DnsOptions.length ? DnsOptions : settings.dnsOptions,
+    };
+    const outside = parseResolvConf(await host.resolvConf());
+    const named = this.endpointsOf(containerId).some(({ network }) => !isPredefined(network.name));
+    const conf = named ? insideResolvConf(outside, asked) : outsideResolvConf(outside, asked);
+    await runtime.writeEtc(containerId, 'resolv.conf', mode === 'host' && !asked.dns.length ? await host.resolvConf() : printResolvConf(conf));
+  }
+
+  tellNetwork(action: string, network: NetworkRecord, container?: string): void {
+    const { events, clock } = this.#context;
+    events.publish({
+      type: 'network',
+      action,
+      id: network.id,
+      attributes: { ...(container ? { container } : {}), name: network.name, type: network.driver },
+      time: clock.now(),
+    });
+  }
+
+  #hosts(container: ContainerRecord): HostsEntry[] {
+    const { ledger, settings } = this.#context;
+    const entries: HostsEntry[] = [];
+    for (const extra of container.hostConfig.ExtraHosts ?? []) {
+      const at = extra.indexOf(':');
+      const address = extra.slice(at + 1);
+      const bridge = ledger.network.where('name', 'bridge')[0];
+      const gateway = settings.hostGateway || bridge?.ipam.pools[0]?.gateway;
+      if (address === 'host-gateway' && !gateway) {
+        throw new EngineError('invalid', 'unable to derive the IP value for host-gateway');
+      }
+      entries.push({ address: address === 'host-gateway' ? gateway! : address, names: [extra.slice(0, at)] });
+    }
+    for (const { name, address } of this.#legacyLinks(container)) entries.push({ address, names: name });
+    const { Hostname, Domainname } = container.config;
+    const names = Domainname ? [`${Hostname}.${Domainname}`, Hostname] : [Hostname];
+    for (const { endpoint } of this.endpointsOf(container.id)) {
+      for (const address of [endpoint.ipv4, endpoint.ipv6]) if (address) entries.push({ address: hostAddress(address), names });
+    }
+    return entries;
+  }
+
+  /** Links on the default bridge, where no name server answers. */
+  #legacyLinks(container: ContainerRecord): { name: string[]; address: string }[] {
+    const { ledger } = this.#context;
+    return (container.hostConfig.Links ?? []).flatMap((link) => {
+      const [ref, alias] = link.split(':');
+      const other = findContainer(ledger, ref!);
+      const place = this.endpointsOf(other.id).find(({ network }) => network.name === 'bridge');
+      if (!place || !place.endpoint.ipv4) return [];
+      const names = [alias ?? other.name, other.config.Hostname, other.name];
+      return [{ name: [...new Set(names)], address: hostAddress(place.endpoint.ipv4) }];
+    });
+  }
+}
+
+function refuseConnect(records: Records, network: NetworkRecord, container: ContainerRecord): void {
+  const mode = container.hostConfig.NetworkMode;
+  if (container.state.status === 'removing' || container.state.status === 'dead') {
+    throw new EngineError('conflict', `Container ${container.id} is marked for removal and cannot be connected to a network`);
+  }
+  if (network.driver === 'host' || mode === 'host') {
+    throw new EngineError('invalid', 'container cannot be disconnected from host network or connected to host network');
+  }
+  if (mode.startsWith('container:')) {
+    throw new EngineError(
+      'invalid',
+      'container sharing network namespace with another container or host cannot be connected to any other network',
+    );
+  }
+  const places = Object.keys(container.networks);
+  const onNone = Object.values(container.networks).some(({ networkId }) => records.network.get(networkId)?.driver === 'null');
+  if ((onNone || network.driver === 'null') && places.length > 0) {
+    throw new EngineError(
+      'invalid',
+      'container cannot be connected to multiple networks with one of the networks in private (none) mode',
+    );
+  }
+  if (isAlive(container) && container.networks[network.name]) {
+    throw new EngineError('forbidden', `endpoint with name ${container.name} already exists in network ${network.name}`);
+  }
+}
+
+/** Runs a change and words what a port could not do as Docker's clients know it. */
+async function worded<T>(container: ContainerRecord, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (error instanceof SocketError && error.step.object.kind === 'listener') {
+      throw new EngineError('internal', portRefused(container, error.step.object, error), { cause: error });
+    }
+    if (error instanceof KernelError) {
+      throw new EngineError('internal', `container ${container.name}: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function portRefused(container: ContainerRecord, listener: ListenerObject & { owner: { id: string } }, error: SocketError): string {
+  const { address, port, protocol } = listener;
+  const why = error.code === 'EADDRINUSE' ? 'address already in use' : error.message;
+  return (
+    `driver failed programming external connectivity on endpoint ${container.name} (${listener.owner.id}): ` +
+    `failed to bind host port ${address.includes(':') ? `[${address}]` : address}:${port}/${protocol}: ${why}`
+  );
+}
+

@@ -1,0 +1,161 @@
+/** Making a container: its record, its volumes and what lasts from create to remove. */
+import type { ContainerConfig } from '../container/config.ts';
+import type { ContainerMount, ContainerRecord } from '../container/container.ts';
+import { commandLine, mergeConfig } from '../container/merge.ts';
+import { wantedMounts } from '../container/mounts.ts';
+import { generatedName } from '../container/name.ts';
+import { parseSignal } from '../container/signal.ts';
+import { checkContainerName } from '../network/name.ts';
+import type { EndpointSettings } from '../network/endpoint.ts';
+import { EngineError } from '../network/error.ts';
+import { requestedPorts } from '../network/port.ts';
+import type { Context } from './context.ts';
+import type { ContainerRequest } from './engine.ts';
+import { findContainer, findNetwork } from './lookup.ts';
+import type { Table } from './records.ts';
+
+const NEVER = '0001-01-01T00:00:00Z';
+
+/** @returns the record, not yet stored, and what the user should know */
+export async function createContainer(
+  context: Context,
+  request: ContainerRequest,
+): Promise<{ readonly record: ContainerRecord; readonly warnings: readonly string[] }> {
+  const { clock, images, ledger } = context;
+  const image = await images.find(request.config.Image);
+  const id = clock.hex(32);
+  const name = request.name ? checkContainerName(request.name) : freeName(ledger.container, clock);
+  refuseTakenName(ledger.container, name);
+  const merged = mergeConfig(request.config, image.config);
+  const config: ContainerConfig = { ...merged, Hostname: hostnameOf(context, request, id) };
+  const args = commandLine(config);
+  if (args.length === 0) throw new EngineError('invalid', 'No command specified');
+  if (config.StopSignal) parseSignal(config.StopSignal);
+  const warnings = validateHostConfig(context, request);
+  const mounts = await resolveMounts(context, config, request);
+  const record: ContainerRecord = {
+    id,
+    name,
+    created: clock.now(),
+    imageId: image.id,
+    args,
+    config,
+    hostConfig: request.hostConfig,
+    state: {
+      status: 'created',
+      pid: 0,
+      exitCode: 0,
+      error: '',
+      startedAt: NEVER,
+      finishedAt: NEVER,
+      stoppedByUser: false,
+      oomKilled: false,
+    },
+    restartCount: 0,
+    mounts,
+    networks: requestedNetworks(context, request),
+  };
+  return { record, warnings };
+}
+
+export function refuseTakenName(containers: Table<ContainerRecord>, name: string): void {
+  const holder = containers.where('name', name)[0];
+  if (!holder) return;
+  throw new EngineError(
+    'conflict',
+    `Conflict. The container name "/${name}" is already in use by container "${holder.id}". ` +
+      'You have to remove (or rename) that container to be able to reuse that name.',
+  );
+}
+
+function freeName(containers: Table<ContainerRecord>, clock: Context['clock']): string {
+  for (let attempt = 0; ; attempt++) {
+    const name = generatedName(Number.parseInt(clock.hex(4), 16), attempt);
+    if (containers.where('name', name).length === 0) return name;
+  }
+}
+
+function hostnameOf({ host }: Context, { config, hostConfig }: ContainerRequest, id: string): string {
+  if (hostConfig.NetworkMode.startsWith('container:')) return '';
+  return config.Hostname || (hostConfig.NetworkMode === 'host' ? host.hostname() : id.slice(0, 12));
+}
+
+/** Checks that need no kernel: in Docker's words, before anything is made. */
+function validateHostConfig({ ledger }: Context, request: ContainerRequest): string[] {
+  const { config, hostConfig } = request;
+  const warnings: string[] = [];
+  const publishes = Object.keys(hostConfig.PortBindings).length > 0 || hostConfig.PublishAllPorts;
+  requestedPorts(config.ExposedPorts ?? {}, hostConfig.PortBindings, hostConfig.PublishAllPorts);
+  const mode = hostConfig.NetworkMode;
+  if (mode.startsWith('container:')) {
+    const conflict = (what: string): EngineError =>
+      new EngineError('invalid', `conflicting options: ${what} and the container type network mode`);
+    if (config.Hostname) throw new EngineError('invalid', 'conflicting options: hostname and the network mode');
+    if (hostConfig.Links?.length) throw conflict('host links');
+    if (hostConfig.Dns.length) throw new EngineError('invalid', 'conflicting options: dns and the network mode');
+    if (hostConfig.ExtraHosts?.length) {
+      throw new EngineError('invalid', 'conflicting options: custom host-to-IP mapping and the network mode');
+    }
+    if (publishes) throw conflict('port publishing');
+    if (config.ExposedPorts && Object.keys(config.ExposedPorts).length) throw conflict('port exposing');
+    findContainer(ledger, mode.slice('container:'.length));
+  }
+  if (mode === 'host' && hostConfig.Links?.length) {
+    throw new EngineError('invalid', 'conflicting options: host type networking can\'t be used with links. This would result in undefined behavior');
+  }
+  if (mode === 'host' && publishes) warnings.push('Published ports are discarded when using host network mode');
+  const { Name: policy, MaximumRetryCount: retries } = hostConfig.RestartPolicy;
+  if (!['', 'no', 'always', 'unless-stopped', 'on-failure'].includes(policy)) {
+    throw new EngineError('invalid', `invalid restart policy '${policy}'`);
+  }
+  if (retries !== 0 && policy !== 'on-failure') {
+    throw new EngineError('invalid', `maximum retry count cannot be used with restart policy '${policy}'`);
+  }
+  if (hostConfig.AutoRemove && policy !== '' && policy !== 'no') {
+    throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
+  }
+  return warnings;
+}
+
+/** The networks that the container will be on, by name, the one of its network mode first. */
+function requestedNetworks({ ledger }: Context, { hostConfig, networks }: ContainerRequest): ContainerRecord['networks'] {
+  const mode = hostConfig.NetworkMode === 'default' ? 'bridge' : hostConfig.NetworkMode;
+  if (mode.startsWith('container:')) return {};
+  const result: Record<string, EndpointSettings & { networkId: string }> = {};
+  const add = (ref: string, settings: EndpointSettings): void => {
+    // A missing network is told at start, as Docker does: it may be created until then.
+    const network = findNetwork(ledger, ref, 'optional');
+    const name = network?.name ?? ref;
+    result[name] = { ...settings, ...result[name], networkId: network?.id ?? '' };
+  };
+  const main = findNetwork(ledger, mode, 'optional');
+  const isMain = (ref: string): boolean => ref === hostConfig.NetworkMode || ref === mode || ref === main?.name || ref === main?.id;
+  const own = Object.entries(networks).find(([ref]) => isMain(ref))?.[1] ?? {};
+  add(mode, own);
+  for (const [ref, settings] of Object.entries(networks)) if (!isMain(ref)) add(ref, settings);
+  return result;
+}
+
+async function resolveMounts(
+  { ledger, volumes, clock }: Context,
+  config: ContainerConfig,
+  request: ContainerRequest,
+): Promise<readonly ContainerMount[]> {
+  const from = (request.hostConfig.VolumesFrom ?? []).map((spec) => {
+    const [ref, mode = ''] = spec.split(':');
+    return { mounts: findContainer(ledger, ref!).mounts, mode };
+  });
+  const wanted = wantedMounts(config, request.hostConfig, from);
+  const mounts: ContainerMount[] = [];
+  for (const mount of wanted) {
+    if (mount.type !== 'volume' || mount.source) {
+      mounts.push(mount);
+      continue;
+    }
+    const volume = await volumes.create(
+      mount.name ? { name: mount.name } : { name: clock.hex(32), anonymous: true },
+    );
+    mounts.push({ ...mount, name: volume.name, source: volume.mountpoint });
+  }
+  return mounts;
+}

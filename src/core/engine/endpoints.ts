@@ -1,0 +1,138 @@
+/** Places on networks, on a draft of the records: made, removed, and the choice of the way out. */
+import type { ContainerRecord } from '../container/container.ts';
+import { macFromIpv4 } from '../address/mac.ts';
+import { hostAddress } from '../address/prefix.ts';
+import { EngineError } from '../network/error.ts';
+import type { EndpointRecord, EndpointSettings, SandboxRecord } from '../network/endpoint.ts';
+import type { NetworkRecord } from '../network/network.ts';
+import { requestedPorts } from '../network/port.ts';
+import type { Clock } from './clock.ts';
+import type { Allocator } from './allocator.ts';
+import { findNetwork } from './lookup.ts';
+import type { Draft, Records } from './records.ts';
+
+/** A container's namespace, and its places on the networks that its record names. */
+export function openSandbox(draft: Draft, container: ContainerRecord, allocator: Allocator, clock: Clock): SandboxRecord | undefined {
+  const mode = container.hostConfig.NetworkMode;
+  if (mode.startsWith('container:')) return undefined;
+  const sandbox: SandboxRecord = { id: clock.hex(32), containerId: container.id, host: mode === 'host', interfaces: {} };
+  draft.sandbox.put(sandbox);
+  for (const [name, settings] of Object.entries(container.networks)) {
+    const network = draft.network.get(settings.networkId) ?? findNetwork(draft, name);
+    addEndpoint(draft, container, sandbox.id, network, settings, allocator, clock);
+  }
+  settleGateway(draft, container, sandbox.id, allocator);
+  return sandbox;
+}
+
+/** Takes a container's namespace and all its places away; gives the places that it had. */
+export function closeSandbox(draft: Draft, containerId: string): readonly EndpointRecord[] {
+  const endpoints = draft.endpoint.where('container', containerId);
+  for (const endpoint of endpoints) draft.endpoint.delete(endpoint.id);
+  for (const sandbox of draft.sandbox.where('container', containerId)) draft.sandbox.delete(sandbox.id);
+  return endpoints;
+}
+
+export function addEndpoint(
+  draft: Draft,
+  container: ContainerRecord,
+  sandboxId: string,
+  network: NetworkRecord,
+  settings: EndpointSettings,
+  allocator: Allocator,
+  clock: Clock,
+): EndpointRecord {
+  if (network.configOnly) {
+    throw new EngineError('forbidden', `configuration network is not available for use: ${network.name}`);
+  }
+  const { ipv4, ipv6 } = allocator.addresses(draft, network, container, settings);
+  const hasLink = network.driver !== 'host' && network.driver !== 'null';
+  const prefix = network.bridge?.interfacePrefix || 'eth';
+  const endpoint: EndpointRecord = {
+    id: clock.hex(32),
+    networkId: network.id,
+    containerId: container.id,
+    sandboxId,
+    interfaceName: hasLink ? nextInterface(draft, sandboxId, prefix) : '',
+    hostInterface: network.driver === 'bridge' ? `veth${clock.hex(4).slice(0, 7)}` : '',
+    mac: hasLink ? settings.mac || (isOnlyNetwork(container) && container.config.MacAddress) || macFor(ipv4, clock) : '',
+    ipv4,
+    ipv6,
+    linkLocalAddresses: settings.linkLocalAddresses ?? [],
+    gateway4: gatewayOf(network, ipv4, 4),
+    gateway6: gatewayOf(network, ipv6, 6),
+    isGateway4: false,
+    isGateway6: false,
+    aliases: settings.aliases ?? [],
+    links: settings.links ?? [],
+    driverOptions: settings.driverOptions ?? {},
+    bindings: [],
+    bindingSequence: 0,
+  };
+  draft.endpoint.put(endpoint);
+  return endpoint;
+}
+
+/**
+ * Chooses, for each family, the endpoint that the default route goes through: the highest gateway
+ * priority, internal networks never, then by network name. The published ports are bound on the
+ * IPv4 one (the IPv6 one if there is none), and move with it.
+ */
+export function settleGateway(draft: Draft, container: ContainerRecord, sandboxId: string, allocator: Allocator): void {
+  const candidates = draft.endpoint
+    .where('sandbox', sandboxId)
+    .map((endpoint) => ({ endpoint, network: draft.network.get(endpoint.networkId)! }))
+    .filter(({ network }) => !network.internal)
+    .sort((a, b) => priority(container, b.network) - priority(container, a.network) || (a.network.name < b.network.name ? -1 : 1));
+  const way4 = candidates.find(({ endpoint }) => endpoint.gateway4)?.endpoint.id;
+  const way6 = candidates.find(({ endpoint }) => endpoint.gateway6)?.endpoint.id;
+  const publisher = way4 ?? way6;
+  const endpoints = draft.endpoint.where('sandbox', sandboxId);
+  // Those that lose ports first, so that the new holder may have the same.
+  for (const endpoint of endpoints) {
+    const next = { ...endpoint, isGateway4: endpoint.id === way4, isGateway6: endpoint.id === way6 };
+    draft.endpoint.put(endpoint.id === publisher ? next : { ...next, bindings: [], bindingSequence: 0 });
+  }
+  const holder = publisher && draft.endpoint.get(publisher);
+  if (!holder || holder.bindings.length > 0) return;
+  const { config, hostConfig } = container;
+  const requested = requestedPorts(config.ExposedPorts ?? {}, hostConfig.PortBindings, hostConfig.PublishAllPorts);
+  if (requested.length === 0) return;
+  const network = draft.network.get(holder.networkId)!;
+  draft.endpoint.put({ ...holder, ...allocator.bindings(draft, container, holder, network, requested) });
+}
+
+function priority(container: ContainerRecord, network: NetworkRecord): number {
+  return container.networks[network.name]?.gatewayPriority ?? 0;
+}
+
+/** Names of a sandbox's links are not used twice: what was told of `eth1` stays true. */
+function nextInterface(draft: Draft, sandboxId: string, prefix: string): string {
+  const sandbox = draft.sandbox.get(sandboxId)!;
+  const count = sandbox.interfaces[prefix] ?? 0;
+  draft.sandbox.put({ ...sandbox, interfaces: { ...sandbox.interfaces, [prefix]: count + 1 } });
+  return `${prefix}${count}`;
+}
+
+const isOnlyNetwork = (container: ContainerRecord): boolean => Object.keys(container.networks).length === 1;
+
+function macFor(ipv4: string, clock: Clock): string {
+  if (ipv4) return macFromIpv4(hostAddress(ipv4));
+  return `02:42:${clock.hex(4).match(/../g)!.join(':')}`;
+}
+
+/** The gateway of the pool that the address is from; internal networks and isolated ones have none. */
+function gatewayOf(network: NetworkRecord, address: string, family: 4 | 6): string {
+  if (!address || network.internal) return '';
+  const isFamily = (text: string): boolean => text.includes(':') === (family === 6);
+  const pool = network.ipam.pools.find(({ subnet }) => isFamily(subnet));
+  if (!pool) return '';
+  return pool.auxiliary?.[`DefaultGatewayIPv${family}`] ?? pool.gateway ?? '';
+}
+
+export function endpointsOf(records: Records, containerId: string): { endpoint: EndpointRecord; network: NetworkRecord }[] {
+  return records.endpoint.where('container', containerId).flatMap((endpoint) => {
+    const network = records.network.get(endpoint.networkId);
+    return network ? [{ endpoint, network }] : [];
+  });
+}

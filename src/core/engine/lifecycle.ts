@@ -1,0 +1,310 @@
+/** A container's process: started, ended, started again. */
+import type { ContainerRecord, ContainerState } from '../container/container.ts';
+import { restartDelay, wantsRestart } from '../container/restart.ts';
+import { parseSignal } from '../container/signal.ts';
+import { EngineError } from '../network/error.ts';
+import type { Connectivity } from './connectivity.ts';
+import type { Context } from './context.ts';
+import type { Change, ChangeOptions } from './engine.ts';
+import { findContainer } from './lookup.ts';
+import { KeyedMutex } from './mutex.ts';
+import { RuntimeError, type Exit, type StartSpec } from './runtime.ts';
+import { Waiters } from './waiters.ts';
+
+const STOP_SECONDS = 10;
+const SIGKILL = 9;
+
+export class Lifecycle {
+  readonly waiters = new Waiters();
+  /** One operation at a time for each container. */
+  readonly locks = new KeyedMutex();
+  readonly #context: Context;
+  readonly #connectivity: Connectivity;
+  /** Called after a container that removes itself has ended. */
+  readonly #remove: (container: ContainerRecord) => Promise<void>;
+  readonly #restarts = new Map<string, { cancel(): void }>();
+  readonly #delays = new Map<string, number>();
+  #closed = false;
+
+  constructor(context: Context, connectivity: Connectivity, remove: (container: ContainerRecord) => Promise<void>) {
+    this.#context = context;
+    this.#connectivity = connectivity;
+    this.#remove = remove;
+  }
+
+  start(ref: string, options: ChangeOptions = {}): Promise<Change<void>> {
+    const { id } = findContainer(this.#context.ledger, ref);
+    return this.locks.run(id, async () => {
+      const container = findContainer(this.#context.ledger, id);
+      switch (container.state.status) {
+        case 'running':
+          throw new EngineError('not-modified', `container ${id} is already running`);
+        case 'paused':
+          throw new EngineError('conflict', 'cannot start a paused container, try unpause instead');
+        case 'removing':
+        case 'dead':
+          throw new EngineError('conflict', 'container is marked for removal and cannot be started');
+        default:
+          this.#cancelRestart(id);
+          return this.#launch(container, options);
+      }
+    });
+  }
+
+  /** Ends the process: `signal` first, SIGKILL after `seconds`. */
+  async stop(ref: string, options: { seconds?: number | undefined; signal?: string | undefined } = {}): Promise<void> {
+    const container = findContainer(this.#context.ledger, ref);
+    if (container.state.status === 'restarting') {
+      this.#cancelRestart(container.id);
+      await this.#setState(container.id, { status: 'exited', stoppedByUser: true });
+      return;
+    }
+    if (!isAlive(container)) throw new EngineError('not-modified', `container ${container.id} is not running`);
+    const signal = parseSignal(options.signal || container.config.StopSignal || 'TERM');
+    const seconds = options.seconds ?? container.config.StopTimeout ?? STOP_SECONDS;
+    // Before anything is awaited: it may end by itself meanwhile.
+    const gone = this.waiters.wait(container.id, 'not-running');
+    await this.#setState(container.id, { stoppedByUser: true });
+    if (container.state.status === 'paused') await this.#context.runtime.unpause(container.id);
+    await this.#signal(container, signal);
+    if (!(await this.#within(seconds, gone))) {
+      await this.#signal(container, SIGKILL);
+      await gone;
+    }
+    this.tell(container, 'stop');
+  }
+
+  /** Resolves once the container's process runs. */
+  async running(id: string): Promise<void> {
+    const container = this.#context.ledger.container.get(id);
+    if (container && !isAlive(container)) await this.waiters.start(id);
+  }
+
+  async kill(ref: string, signal: string): Promise<void> {
+    const number = parseSignal(signal || 'KILL');
+    const container = findContainer(this.#context.ledger, ref);
+    if (!isAlive(container)) {
+      throw new EngineError('conflict', `Cannot kill container: ${ref}: Container ${container.id} is not running`);
+    }
+    const fatal = number === SIGKILL || number === parseSignal(container.config.StopSignal || 'TERM');
+    const gone = number === SIGKILL ? this.waiters.wait(container.id, 'not-running') : undefined;
+    if (fatal) await this.#setState(container.id, { stoppedByUser: true });
+    if (number === SIGKILL && container.state.status === 'paused') await this.#context.runtime.unpause(container.id);
+    await this.#signal(container, number);
+    await gone;
+  }
+
+  async restart(ref: string, options: { seconds?: number | undefined; signal?: string | undefined } = {}): Promise<void> {
+    const container = findContainer(this.#context.ledger, ref);
+    if (isAlive(container)) await this.stop(container.id, options);
+    await this.start(container.id);
+    this.tell(container, 'restart');
+  }
+
+  async pause(ref: string): Promise<void> {
+    const container = findContainer(this.#context.ledger, ref);
+    if (container.state.status === 'paused') throw new EngineError('conflict', `Container ${container.id} is already paused`);
+    if (container.state.status !== 'running') throw new EngineError('conflict', `Container ${container.id} is not running`);
+    await this.locks.run(container.id, async () => {
+      await this.#context.runtime.pause(container.id);
+      await this.#setState(container.id, { status: 'paused' });
+    });
+    this.tell(container, 'pause');
+  }
+
+  async unpause(ref: string): Promise<void> {
+    const container = findContainer(this.#context.ledger, ref);
+    if (container.state.status !== 'paused') throw new EngineError('conflict', `Container ${container.id} is not paused`);
+    await this.locks.run(container.id, async () => {
+      await this.#context.runtime.unpause(container.id);
+      await this.#setState(container.id, { status: 'running' });
+    });
+    this.tell(container, 'unpause');
+  }
+
+  /** Follows the process of a container that runs already: at the engine's start. */
+  watch(id: string): void {
+    void this.#context.runtime
+      .exited(id)
+      .then((exit) => (this.#closed ? undefined : this.#ended(id, exit)))
+      .catch((error: unknown) => this.#context.log.warn(`container ${id}: its end could not be handled: ${String(error)}`));
+  }
+
+  /** Forgets timers; what the processes do is seen again at the next start. */
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#restarts.values()) timer.cancel();
+  }
+
+  tell(container: ContainerRecord, action: string, more: Record<string, string> = {}): void {
+    const { events, clock } = this.#context;
+    events.publish({
+      type: 'container',
+      action,
+      id: container.id,
+      attributes: { ...container.config.Labels, image: container.config.Image, name: container.name, ...more },
+      time: clock.now(),
+    });
+  }
+
+  async #launch(container: ContainerRecord, options: ChangeOptions): Promise<Change<void>> {
+    const { runtime } = this.#context;
+    const opened = await this.#connectivity.open(container, options);
+    if (options.dryRun) return { value: undefined, steps: opened.steps };
+    try {
+      await this.#connectivity.writeEtc(container.id);
+      const pid = await runtime.create(this.#startSpec(container));
+      await runtime.start(container.id);
+      await this.#setState(container.id, {
+        status: 'running',
+        pid,
+        exitCode: 0,
+        error: '',
+        startedAt: this.#context.clock.now(),
+        stoppedByUser: false,
+        oomKilled: false,
+      });
+    } catch (error) {
+      await this.#takeBack(container, error);
+      throw error instanceof RuntimeError ? new EngineError('invalid', error.message, { cause: error }) : error;
+    }
+    this.tell(container, 'start');
+    this.waiters.started(container.id);
+    this.watch(container.id);
+    return { value: undefined, steps: opened.steps };
+  }
+
+  async #takeBack(container: ContainerRecord, error: unknown): Promise<void> {
+    const { runtime, log, clock } = this.#context;
+    const attempt = (task: Promise<unknown>): Promise<unknown> =>
+      task.catch((failure: unknown) => log.warn(`container ${container.id}: clearing up a failed start: ${String(failure)}`));
+    await attempt(runtime.clean(container.id));
+    await attempt(this.#connectivity.close(container.id));
+    await attempt(
+      this.#setState(container.id, {
+        status: container.state.status === 'created' ? 'created' : 'exited',
+        pid: 0,
+        exitCode: error instanceof RuntimeError ? error.exitCode : 128,
+        error: error instanceof Error ? error.message : String(error),
+        finishedAt: clock.now(),
+      }),
+    );
+    if (container.hostConfig.AutoRemove) await attempt(this.#remove(container));
+  }
+
+  #startSpec(container: ContainerRecord): StartSpec {
+    const { kernel, ledger } = this.#context;
+    const join = (mode: string): { pid: number } | undefined => {
+      if (!mode.startsWith('container:')) return undefined;
+      const other = findContainer(ledger, mode.slice('container:'.length));
+      if (other.state.status !== 'running') {
+        throw new EngineError('conflict', `cannot join the namespaces of a non running container: ${other.id}`);
+      }
+      return { pid: other.state.pid };
+    };
+    const { NetworkMode, PidMode, IpcMode } = container.hostConfig;
+    const holder = NetworkMode.startsWith('container:') ? findContainer(ledger, NetworkMode.slice('container:'.length)) : container;
+    const sandbox = ledger.sandbox.where('container', holder.id)[0];
+    if (!sandbox) throw new EngineError('conflict', `cannot join network of a non running container: ${holder.id}`);
+    const pid = join(PidMode);
+    const ipc = join(IpcMode);
+    return {
+      container,
+      networkNamespace: sandbox.host ? null : kernel.namespacePath(sandbox.id),
+      ...(pid ? { joinPid: pid.pid } : {}),
+      ...(ipc ? { joinIpc: ipc.pid } : {}),
+    };
+  }
+
+  async #ended(id: string, exit: Exit): Promise<void> {
+    const container = await this.locks.run(id, () => this.#settle(id, exit));
+    if (!container) return;
+    this.waiters.exited(id, exit);
+    if (container.state.status === 'restarting') this.#scheduleRestart(container);
+    else if (container.hostConfig.AutoRemove) await this.#remove(container);
+  }
+
+  /** Records the end of the process and gives its network back. */
+  async #settle(id: string, exit: Exit): Promise<ContainerRecord | undefined> {
+    const { ledger, runtime } = this.#context;
+    const container = ledger.container.get(id);
+    if (!container || !isAlive(container)) return undefined;
+    const { hostConfig, restartCount, state } = container;
+    const again = wantsRestart(hostConfig.RestartPolicy, { exitCode: exit.exitCode, restartCount, stoppedByUser: state.stoppedByUser });
+    this.tell(container, 'die', { exitCode: String(exit.exitCode) });
+    await runtime.clean(id);
+    await this.#connectivity.close(id);
+    return this.#setState(id, {
+      status: again ? 'restarting' : 'exited',
+      pid: 0,
+      exitCode: exit.exitCode,
+      oomKilled: exit.oomKilled,
+      finishedAt: exit.at,
+    });
+  }
+
+  #scheduleRestart(container: ContainerRecord): void {
+    const { clock, log } = this.#context;
+    const ran = Date.parse(container.state.finishedAt) - Date.parse(container.state.startedAt);
+    const delay = restartDelay(this.#delays.get(container.id) ?? 0, ran);
+    this.#delays.set(container.id, delay);
+    const timer = clock.after(delay, () => {
+      this.#restarts.delete(container.id);
+      this.#relaunch(container.id).catch((error: unknown) => log.warn(`container ${container.id} could not be restarted: ${String(error)}`));
+    });
+    this.#restarts.set(container.id, timer);
+  }
+
+  async #relaunch(id: string): Promise<void> {
+    await this.locks.run(id, async () => {
+      const container = this.#context.ledger.container.get(id);
+      if (container?.state.status !== 'restarting') return;
+      const counted = await this.#update(id, (record) => ({ ...record, restartCount: record.restartCount + 1 }));
+      await this.#launch(counted, {});
+    });
+  }
+
+  #cancelRestart(id: string): void {
+    this.#restarts.get(id)?.cancel();
+    this.#restarts.delete(id);
+    this.#delays.delete(id);
+  }
+
+  async #signal(container: ContainerRecord, signal: number): Promise<void> {
+    await this.#context.runtime.signal(container.id, signal);
+    this.tell(container, 'kill', { signal: String(signal) });
+  }
+
+  /** Whether `gone` came within that time; -1 waits for ever. */
+  async #within(seconds: number, gone: Promise<unknown>): Promise<boolean> {
+    if (seconds < 0) {
+      await gone;
+      return true;
+    }
+    return new Promise((resolve) => {
+      const timer = this.#context.clock.after(seconds * 1000, () => resolve(false));
+      void gone.then(() => {
+        timer.cancel();
+        resolve(true);
+      });
+    });
+  }
+
+  #setState(id: string, state: Partial<ContainerState>): Promise<ContainerRecord> {
+    return this.#update(id, (record) => ({ ...record, state: { ...record.state, ...state } }));
+  }
+
+  async #update(id: string, next: (record: ContainerRecord) => ContainerRecord): Promise<ContainerRecord> {
+    const { value } = await this.#context.transactions.change((draft) => {
+      const record = next(findContainer(draft, id));
+      draft.container.put(record);
+      return record;
+    });
+    return value;
+  }
+}
+
+export function isAlive({ state }: ContainerRecord): boolean {
+  return state.status === 'running' || state.status === 'paused';
+}
+

@@ -1,0 +1,29 @@
+/** References to records: a full id, a name, or a unique id prefix, in that order. */
+import type { ContainerRecord } from '../container/container.ts';
+import { EngineError } from '../network/error.ts';
+import type { NetworkRecord } from '../network/network.ts';
+import { resolveReference } from '../network/reference.ts';
+import type { Records, Table } from './records.ts';
+
+/** @throws EngineError not-found `No such container: REF` */
+export function findContainer(records: Pick<Records, 'container'>, ref: string): ContainerRecord {
+  const found = quickly(records.container, ref.replace(/^\//, '')) ?? resolveReference('container', records.container.values(), ref);
+  return found;
+}
+
+/** @throws EngineError not-found `network REF not found`; `optional` gives undefined instead */
+export function findNetwork(records: Pick<Records, 'network'>, ref: string): NetworkRecord;
+export function findNetwork(records: Pick<Records, 'network'>, ref: string, missing: 'optional'): NetworkRecord | undefined;
+export function findNetwork(records: Pick<Records, 'network'>, ref: string, missing?: 'optional'): NetworkRecord | undefined {
+  try {
+    return quickly(records.network, ref) ?? resolveReference('network', records.network.values(), ref);
+  } catch (error) {
+    if (missing === 'optional' && error instanceof EngineError && error.code === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+/** What needs no walk over all rows. */
+function quickly<T extends { readonly id: string }>(table: Table<T>, ref: string): T | undefined {
+  return table.get(ref) ?? table.where('name', ref)[0];
+}

@@ -1,0 +1,70 @@
+/** Keeps the kernel as the records want it: at the start, and when somebody else changed it. */
+import { key } from '../plan/key.ts';
+import type { Desired, KernelObject, SocketObject } from '../plan/object.ts';
+import { repair } from '../plan/repair.ts';
+import type { Step } from '../plan/step.ts';
+import { desiredObjects } from './blueprint.ts';
+import type { Context } from './context.ts';
+
+/** Foreign changes come in bursts: look once they are over (ms). */
+const SETTLE = 500;
+
+export class Maintenance {
+  readonly #context: Context;
+  /** Objects of changes that an earlier engine began and did not end. */
+  readonly #leftOver: readonly Desired[];
+  #watch: { close(): void } | undefined;
+  #timer: { cancel(): void } | undefined;
+
+  constructor(context: Context, leftOver: readonly Desired[]) {
+    this.#context = context;
+    this.#leftOver = leftOver;
+  }
+
+  /** Makes everything that is desired real, whatever is there: sockets die with an engine, the rest need not. */
+  async restore(desired: readonly Desired[]): Promise<void> {
+    const { transactions, log } = this.#context;
+    await transactions.quietly(async () => {
+      const steps = await this.#difference(desired);
+      if (steps.length > 0) log.info(`restoring: ${steps.length} steps`);
+      const sockets = desired.filter(isSocket).map((object): Step<SocketObject> => ({ op: 'add', object }));
+      await transactions.apply([...steps, ...sockets]);
+    });
+  }
+
+  /** Looks for differences and repairs them; gives the number of steps. */
+  async repair(): Promise<number> {
+    const { transactions, ledger, settings, log } = this.#context;
+    return transactions.quietly(async () => {
+      const steps = await this.#difference(desiredObjects(ledger, settings));
+      for (const step of steps) log.warn(`drift: ${step.op} ${key(step.object)}: ${step.object.why}`);
+      await transactions.apply(steps);
+      return steps.length;
+    });
+  }
+
+  watch(): void {
+    const { kernel, clock, log } = this.#context;
+    this.#watch = kernel.watch('host', () => {
+      this.#timer?.cancel();
+      this.#timer = clock.after(SETTLE, () => {
+        this.repair().catch((error: unknown) => log.warn(`drift could not be repaired: ${String(error)}`));
+      });
+    });
+  }
+
+  close(): void {
+    this.#watch?.close();
+    this.#timer?.cancel();
+  }
+
+  async #difference(desired: readonly Desired[]): Promise<readonly Step<KernelObject>[]> {
+    const { kernel, ledger } = this.#context;
+    const sandboxes = [...ledger.sandbox.values()].filter(({ host }) => !host).map(({ id }) => id);
+    const observed = await kernel.observe({ sandboxes });
+    return repair(observed, desired.filter(isKernel), this.#leftOver.filter(isKernel));
+  }
+}
+
+const isSocket = (object: Desired): object is Desired<SocketObject> => object.kind === 'listener' || object.kind === 'resolver';
+const isKernel = (object: Desired): object is Desired<KernelObject> => !isSocket(object);

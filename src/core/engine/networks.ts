@@ -1,0 +1,105 @@
+/** The use cases of networks. */
+import { isAlive } from './lifecycle.ts';
+import { EngineError } from '../network/error.ts';
+import type { EndpointSettings } from '../network/endpoint.ts';
+import type { NetworkRecord } from '../network/network.ts';
+import { isPredefined } from '../network/resolve.ts';
+import type { Allocator } from './allocator.ts';
+import type { Connectivity } from './connectivity.ts';
+import type { Context } from './context.ts';
+import type { Change, ChangeOptions, NetworkRequest, Networks, NetworkView, PruneFilter } from './engine.ts';
+import type { KeyedMutex } from './mutex.ts';
+import { findContainer, findNetwork } from './lookup.ts';
+import { matchesPrune } from './prune.ts';
+import type { Records } from './records.ts';
+
+export class NetworkUseCases implements Networks {
+  readonly #context: Context;
+  readonly #connectivity: Connectivity;
+  readonly #allocator: Allocator;
+  readonly #containerLocks: KeyedMutex;
+
+  constructor(context: Context, connectivity: Connectivity, allocator: Allocator, containerLocks: KeyedMutex) {
+    this.#context = context;
+    this.#connectivity = connectivity;
+    this.#allocator = allocator;
+    this.#containerLocks = containerLocks;
+  }
+
+  list(): readonly NetworkView[] {
+    return [...this.#context.ledger.network.values()].map((network) => this.#view(network));
+  }
+
+  get(ref: string): NetworkView {
+    return this.#view(findNetwork(this.#context.ledger, ref));
+  }
+
+  async create(request: NetworkRequest, options?: ChangeOptions): Promise<Change<{ id: string; warning: string }>> {
+    await this.#allocator.refresh();
+    const change = await this.#context.transactions.change((draft) => {
+      const network = this.#allocator.network(draft, request);
+      draft.network.put(network);
+      return network;
+    }, options);
+    if (!options?.dryRun) this.#connectivity.tellNetwork('create', change.value);
+    return { value: { id: change.value.id, warning: '' }, steps: change.steps };
+  }
+
+  async remove(ref: string, options?: ChangeOptions): Promise<Change<void>> {
+    const { transactions } = this.#context;
+    const change = await transactions.change((draft) => {
+      const network = findNetwork(draft, ref);
+      if (isPredefined(network.name)) {
+        throw new EngineError('forbidden', `${network.name} is a pre-defined network and cannot be removed`);
+      }
+      refuseInUse(draft, network);
+      draft.network.delete(network.id);
+      return network;
+    }, options);
+    if (!options?.dryRun) this.#connectivity.tellNetwork('destroy', change.value);
+    return { value: undefined, steps: change.steps };
+  }
+
+  connect(ref: string, containerRef: string, settings: EndpointSettings, options?: ChangeOptions): Promise<Change<void>> {
+    const { ledger } = this.#context;
+    const network = findNetwork(ledger, ref);
+    const { id } = findContainer(ledger, containerRef);
+    return this.#containerLocks.run(id, () => this.#connectivity.connect(network.id, id, settings, options));
+  }
+
+  disconnect(ref: string, containerRef: string, force: boolean, options?: ChangeOptions): Promise<Change<void>> {
+    const { ledger } = this.#context;
+    const network = findNetwork(ledger, ref);
+    const { id } = findContainer(ledger, containerRef);
+    return this.#containerLocks.run(id, () => this.#connectivity.disconnect(network.id, id, force, options));
+  }
+
+  async prune(filter: PruneFilter): Promise<readonly string[]> {
+    const { ledger } = this.#context;
+    const removed: string[] = [];
+    for (const network of [...ledger.network.values()]) {
+      if (isPredefined(network.name) || ledger.endpoint.where('network', network.id).length > 0) continue;
+      if (!matchesPrune(filter, network)) continue;
+      await this.remove(network.id);
+      removed.push(network.name);
+    }
+    return removed;
+  }
+
+  #view(network: NetworkRecord): NetworkView {
+    const { ledger } = this.#context;
+    const endpoints = ledger.endpoint.where('network', network.id).flatMap((endpoint) => {
+      const container = ledger.container.get(endpoint.containerId);
+      return container && isAlive(container) ? [{ endpoint, containerName: container.name }] : [];
+    });
+    return { network, endpoints };
+  }
+}
+
+function refuseInUse(records: Records, network: NetworkRecord): void {
+  if (records.endpoint.where('network', network.id).length === 0) return;
+  throw new EngineError(
+    'forbidden',
+    `error while removing network: network ${network.name} id ${network.id} has active endpoints`,
+  );
+}

@@ -1,0 +1,12 @@
+import type { FirewallOptions } from '../firewall/layout.ts';
+import type { ResolverSettings } from './etc.ts';
+
+/** What the daemon's configuration sets for the engine. */
+export interface EngineSettings extends ResolverSettings {
+  readonly firewall: FirewallOptions;
+  /** Address pools that networks without a subnet of their own are cut from, in this order. */
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  readonly mtu: number;
+  /** `host-gateway` in extra hosts; empty: the default bridge's gateway. */
+  readonly hostGateway: string;
+}

@@ -1,0 +1,120 @@
+/** The engine's start: records read, predefined networks made, what runs found again, the kernel put right. */
+import type { ContainerRecord } from '../container/container.ts';
+import { wantsStart } from '../container/restart.ts';
+import { desiredObjects, planner } from './blueprint.ts';
+import { Allocator } from './allocator.ts';
+import { Connectivity } from './connectivity.ts';
+import { ContainerUseCases } from './containers.ts';
+import type { Context, Ports } from './context.ts';
+import { Directory } from './directory.ts';
+import type { EngineApi } from './engine.ts';
+import { closeSandbox } from './endpoints.ts';
+import { Events } from './event.ts';
+import { isAlive } from './lifecycle.ts';
+import { Maintenance } from './maintenance.ts';
+import { NetworkUseCases } from './networks.ts';
+import { predefinedNetworks } from './predefined.ts';
+import { Ledger } from './records.ts';
+import type { Exit } from './runtime.ts';
+import type { EngineSettings } from './settings.ts';
+import { Transactions, type Intent } from './transaction.ts';
+
+export interface Engine extends EngineApi {
+  /** Who is known by which name; the sockets port's name servers ask it. */
+  readonly directory: Directory;
+  /** Compares what is desired with what is there, and repairs the difference; gives the number of steps. */
+  repair(): Promise<number>;
+  /** Stops following; containers and their networks stay as they are. */
+  close(): Promise<void>;
+}
+
+/**
+ * @param ports the name servers of `ports.sockets` ask the directory that `connect` is called with
+ * @throws what the store or the kernel refuse: the daemon must not start then
+ */
+export async function startEngine(
+  ports: Ports,
+  settings: EngineSettings,
+  connect: (directory: Directory) => void,
+): Promise<Engine> {
+  const contents = await ports.store.load();
+  const ledger = new Ledger(contents);
+  const directory = new Directory(ledger);
+  directory.useResolvConf(await ports.host.resolvConf());
+  connect(directory);
+  const transactions = new Transactions(ledger, ports.store, ports.kernel, ports.sockets, planner(settings));
+  const context: Context = { ...ports, settings, ledger, transactions, events: new Events() };
+  const allocator = new Allocator(context);
+  const connectivity = new Connectivity(context, allocator);
+  const containers = new ContainerUseCases(context, connectivity);
+  const networks = new NetworkUseCases(context, connectivity, allocator, containers.lifecycle.locks);
+  const maintenance = new Maintenance(context, (contents.pending as readonly Intent[]).flatMap(({ objects }) => objects));
+
+  await allocator.refresh();
+  const ends = await findEnded(context);
+  await transactions.adopt((draft) => {
+    for (const { container, exit } of ends) {
+      closeSandbox(draft, container.id);
+      draft.container.put(endedRecord(container, exit));
+    }
+    for (const network of predefinedNetworks(draft, context, allocator)) draft.network.put(network);
+  });
+  await maintenance.restore(desiredObjects(ledger, settings));
+  for (const { container } of ends) await ports.runtime.clean(container.id);
+  for (const container of ledger.container.values()) if (isAlive(container)) containers.lifecycle.watch(container.id);
+  await startWanted(context, containers, new Set(ends.map(({ container }) => container.id)));
+  maintenance.watch();
+
+  return {
+    networks,
+    containers,
+    events: context.events,
+    directory,
+    repair: () => maintenance.repair(),
+    close: async () => {
+      maintenance.close();
+      containers.lifecycle.close();
+      await transactions.quietly(async () => undefined);
+    },
+  };
+}
+
+interface Ended {
+  readonly container: ContainerRecord;
+  readonly exit: Exit;
+}
+
+/** Containers that the records know as running, and that ended while no engine looked. */
+async function findEnded({ ledger, runtime }: Context): Promise<readonly Ended[]> {
+  const ended: Ended[] = [];
+  for (const container of ledger.container.values()) {
+    if (!isAlive(container) && container.state.status !== 'restarting') continue;
+    if (isAlive(container) && (await runtime.adopt(container.id)) !== null) continue;
+    ended.push({ container, exit: await runtime.exited(container.id) });
+  }
+  return ended;
+}
+
+function endedRecord(container: ContainerRecord, exit: Exit): ContainerRecord {
+  return {
+    ...container,
+    state: { ...container.state, status: 'exited', pid: 0, exitCode: exit.exitCode, oomKilled: exit.oomKilled, finishedAt: exit.at },
+  };
+}
+
+/** Starts what its restart policy wants running; one that fails does not keep the others from it. */
+async function startWanted(context: Context, containers: ContainerUseCases, ended: ReadonlySet<string>): Promise<void> {
+  const { ledger, log } = context;
+  for (const container of [...ledger.container.values()]) {
+    if (isAlive(container) || container.state.status === 'created') continue;
+    const { exitCode, stoppedByUser } = container.state;
+    const running = ended.has(container.id);
+    if (container.hostConfig.AutoRemove && running) {
+      await containers.remove(container.id, { force: true, volumes: true });
+    } else if (wantsStart(container.hostConfig.RestartPolicy, { running, stoppedByUser, exitCode })) {
+      await containers
+        .start(container.id)
+        .catch((error: unknown) => log.warn(`container ${container.name} could not be started again: ${String(error)}`));
+    }
+  }
+}
