@@ -85,11 +85,11 @@ export type KeptVolumes = ReadonlyMap<string, string>;
 
 function hostConfig(project: Project, service: Service, kept: KeptVolumes): Json {
   const volumes = service.volumes ?? [];
-  const binds = volumes.flatMap((volume) => {
-    if (volume.form === 'mount') return [];
-    const source = volume.source ? volumeSource(project, volume) : kept.get(volume.target);
-    return source ? [`${source}:${volume.target}:${volume.mode}`] : [];
-  });
+  const binds = volumes.flatMap((volume) =>
+    volume.form === 'bind' && volume.source ? [`${volumeSource(project, volume)}:${volume.target}:${volume.mode}`] : [],
+  );
+  const covered = new Set(volumes.filter((volume) => volume.source).map((volume) => volume.target));
+  for (const [target, name] of kept) if (!covered.has(target)) binds.push(`${name}:${target}:rw`);
   const limits = service.deploy?.resources?.limits;
   const cpus = service.cpus ?? limits?.cpus;
   const [own] = attachmentsOf(project, service);

@@ -21,6 +21,9 @@ export interface Interpolated {
 }
 
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y;
+/** What stands for itself, outside of braces and within. */
+const PLAIN = /[^$]+/y;
+const BRACED = /[^$}]+/y;
 /** Words within words: more is a mistake, or an attack on the stack. */
 const DEEPEST = 100;
 const OPERATOR = /:?[-?+]/y;
@@ -57,9 +60,7 @@ class Scan {
     if (++this.#depth > DEEPEST) throw this.#wrong();
     let text = '';
     for (;;) {
-      const start = this.#at;
-      while (this.#at < this.#template.length && !this.#stands('$') && !(braced && this.#stands('}'))) this.#at++;
-      text += this.#template.slice(start, this.#at);
+      text += this.#match(braced ? BRACED : PLAIN) ?? '';
       if (!this.#take('$')) break;
       text += this.#afterDollar();
     }
