@@ -1,0 +1,10 @@
+/** A network driver: from records to the links, addresses, routes and sysctls that they call for. */
+import type { FirewallOptions, Place } from '../firewall/layout.ts';
+import type { NetworkRecord } from '../network/network.ts';
+import type { Desired } from '../plan/object.ts';
+
+export interface Driver {
+  network(network: NetworkRecord, options: FirewallOptions): readonly Desired[];
+  /** Only for endpoints whose sandbox is a namespace of its own. */
+  endpoint(place: Place, options: FirewallOptions): readonly Desired[];
+}

@@ -1,0 +1,39 @@
+/** A way of writing the firewall: from records to the rules that the kernel holds. */
+import type { EndpointRecord } from '../network/endpoint.ts';
+import type { NetworkRecord } from '../network/network.ts';
+import type { ChainObject, Desired, RuleObject } from '../plan/object.ts';
+
+/** What the daemon's configuration says about packets, besides what each network says itself. */
+export interface FirewallOptions {
+  /** Off: no IPv4 rule at all is written. */
+  readonly iptables: boolean;
+  readonly ip6tables: boolean;
+  /** Off: published ports are reached by rules alone, from loopback and from within the bridge too. */
+  readonly userlandProxy: boolean;
+  /** On: other machines may reach container addresses without a published port of the host. */
+  readonly allowDirectRouting: boolean;
+  /** The engine turns on forwarding between the host's links. */
+  readonly ipForward: boolean;
+  /** FORWARD drops what no rule accepts: so it is when the engine itself turned forwarding on. */
+  readonly forwardDrop: boolean;
+}
+
+export type FirewallObject = Desired<ChainObject> | Desired<RuleObject>;
+
+/** One container's place on a network, with the names that reasons speak of. */
+export interface Place {
+  readonly endpoint: EndpointRecord;
+  readonly network: NetworkRecord;
+  readonly containerName: string;
+}
+
+/**
+ * One layout. Each function gives the objects of one record, from that record alone, so that a
+ * change costs what it changes. The order within a chain is said by each rule's position.
+ */
+export interface FirewallLayout {
+  /** What is there as long as the engine is: base chains, the jumps to them, the policy. */
+  engine(options: FirewallOptions): readonly FirewallObject[];
+  network(network: NetworkRecord, options: FirewallOptions): readonly FirewallObject[];
+  endpoint(place: Place, options: FirewallOptions): readonly FirewallObject[];
+}

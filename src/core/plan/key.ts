@@ -1,0 +1,69 @@
+import { printRule } from '../firewall/print.ts';
+import type { HostObject } from './object.ts';
+
+/**
+ * What an object is, whatever its other properties: two objects of one key can't be told apart by
+ * the kernel. Only of rules may there be several, where several records call for the same one.
+ */
+export function key(object: HostObject): string {
+  switch (object.kind) {
+    case 'namespace':
+      return `namespace ${object.id}`;
+    case 'link':
+      return linkKey(object.namespace, object.name);
+    case 'address':
+      return `address ${object.namespace} ${object.link} ${object.address}`;
+    case 'route':
+      return `route ${object.namespace} ${object.family} ${object.to}`;
+    case 'sysctl':
+      return `sysctl ${object.namespace} ${object.name}`;
+    case 'chain':
+      return chainKey(object);
+    case 'rule':
+      return `rule ${object.rule.family} ${object.rule.table} ${printRule(object.rule)}`;
+    case 'listener':
+      return `listener ${object.protocol} ${object.address} ${object.port}`;
+    case 'resolver':
+      return `resolver ${object.sandbox}`;
+  }
+}
+
+export function linkKey(namespace: string, name: string): string {
+  return `link ${namespace} ${name}`;
+}
+
+export function chainKey(chain: { readonly family: string; readonly table: string; readonly name: string }): string {
+  return `chain ${chain.family} ${chain.table} ${chain.name}`;
+}
+
+/** The keys of the objects that `object` is in, and that it vanishes with. */
+export function containers(object: HostObject): readonly string[] {
+  switch (object.kind) {
+    case 'link':
+      return [`namespace ${object.namespace}`];
+    case 'address':
+    case 'route':
+      return [linkKey(object.namespace, object.link), `namespace ${object.namespace}`];
+    case 'sysctl': {
+      // net/ipv6/conf/eth0/disable_ipv6 is there as long as eth0 is.
+      const [, , group, link] = object.name.split('/');
+      const itsLink = group === 'conf' || group === 'neigh' ? [linkKey(object.namespace, link ?? '')] : [];
+      return [...itsLink, `namespace ${object.namespace}`];
+    }
+    case 'rule': {
+      const { family, table, chain } = object.rule;
+      return [chainKey({ family, table, name: chain })];
+    }
+    case 'namespace':
+    case 'chain':
+    case 'listener':
+    case 'resolver':
+      return [];
+  }
+}
+
+/** The keys of all that goes when `object` goes: its own, and the other end of a veth pair. */
+export function keysOf(object: HostObject): readonly string[] {
+  if (object.kind !== 'link' || object.type !== 'veth') return [key(object)];
+  return [key(object), linkKey(object.peer.namespace, object.peer.name)];
+}
