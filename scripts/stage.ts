@@ -51,7 +51,10 @@ export class Stage {
     await ip('netns', 'add', host);
     await ip('netns', 'add', world);
     await ip('link', 'add', 'uplink0', 'netns', host, 'type', 'veth', 'peer', 'name', 'uplink0', 'netns', world);
-    for (const [netns, address] of [[host, HOST_ADDRESS], [world, WORLD_ADDRESS]] as const) {
+    for (const [netns, address] of [
+      [host, HOST_ADDRESS],
+      [world, WORLD_ADDRESS],
+    ] as const) {
       await ip('-n', netns, 'link', 'set', 'lo', 'up');
       await ip('-n', netns, 'address', 'add', `${address}/24`, 'dev', 'uplink0');
       await ip('-n', netns, 'link', 'set', 'uplink0', 'up');
@@ -78,8 +81,17 @@ export class Stage {
     const daemon = spawn(
       'nsenter',
       [
-        `--net=/run/netns/${this.host}`, process.execPath, program, 'daemon',
-        '--host', this.dockerHost, '--data-root', this.dataRoot, '--exec-root', join(this.directory, 'run'), ...options,
+        `--net=/run/netns/${this.host}`,
+        process.execPath,
+        program,
+        'daemon',
+        '--host',
+        this.dockerHost,
+        '--data-root',
+        this.dataRoot,
+        '--exec-root',
+        join(this.directory, 'run'),
+        ...options,
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
@@ -88,7 +100,8 @@ export class Stage {
     daemon.stdout.pipe(log, { end: false });
     daemon.stderr.pipe(log, { end: false });
     for (let attempt = 0; attempt < 200; attempt++) {
-      if (daemon.exitCode !== null) throw new Error(`the daemon ended with ${daemon.exitCode}:\n${await readFile(this.logFile, 'utf8')}`);
+      if (daemon.exitCode !== null)
+        throw new Error(`the daemon ended with ${daemon.exitCode}:\n${await readFile(this.logFile, 'utf8')}`);
       const { code } = await this.outside('curl', ['-sf', '--unix-socket', this.socket, 'http://localhost/_ping']);
       if (code === 0) return;
       await sleep(50);
@@ -136,7 +149,9 @@ export class Stage {
       child.stdin.on('error', () => undefined);
       child.stdin.end(options.input);
       child.once('error', failed);
-      child.once('close', (code) => done({ code: code ?? 128, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }));
+      child.once('close', (code) =>
+        done({ code: code ?? 128, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+      );
     });
   }
 
@@ -150,7 +165,8 @@ export class Stage {
   /** Removes containers, daemon, mounts, namespaces and files. What cannot be removed is told at the end. */
   async close(): Promise<void> {
     const problems: string[] = [];
-    const attempt = (task: Promise<unknown>): Promise<unknown> => task.catch((error: unknown) => problems.push(String(error)));
+    const attempt = (task: Promise<unknown>): Promise<unknown> =>
+      task.catch((error: unknown) => problems.push(String(error)));
     if (this.#daemon && this.#daemon.exitCode === null && this.#daemon.signalCode === null) {
       const { stdout } = await this.outside('docker', ['ps', '-aq']);
       const ids = stdout.split('\n').filter(Boolean);
@@ -184,7 +200,10 @@ export class Stage {
 
   async #unmountAll(): Promise<void> {
     const mounts = await readFile('/proc/self/mounts', 'utf8');
-    const ours = mounts.split('\n').map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(`${this.directory}/`));
+    const ours = mounts
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '')
+      .filter((path) => path.startsWith(`${this.directory}/`));
     for (const path of ours.reverse()) await run('umount', ['-l', path]);
   }
 
@@ -198,5 +217,8 @@ async function ip(...args: string[]): Promise<void> {
 }
 
 export async function exists(path: string): Promise<boolean> {
-  return access(path).then(() => true, () => false);
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

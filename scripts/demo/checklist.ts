@@ -21,7 +21,12 @@ export class Checklist {
 
   /** Both texts, line by line, white space folded. */
   same(claim: string, seen: string, wanted: string): void {
-    const folded = (text: string): string => text.split('\n').map((line) => line.trim().replace(/\s+/g, ' ')).filter(Boolean).join('\n');
+    const folded = (text: string): string =>
+      text
+        .split('\n')
+        .map((line) => line.trim().replace(/\s+/g, ' '))
+        .filter(Boolean)
+        .join('\n');
     this.check(claim, folded(seen) === folded(wanted), `\n${seen}\n    wanted:\n${wanted}`);
   }
 }

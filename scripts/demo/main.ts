@@ -15,7 +15,9 @@ const { values } = parseArgs({
 const print = (line: string): void => console.log(line);
 
 if (process.platform !== 'linux' || process.getuid?.() !== 0) {
-  console.error('The scene needs Linux and root: it makes network namespaces of its own and changes nothing outside of them.');
+  console.error(
+    'The scene needs Linux and root: it makes network namespaces of its own and changes nothing outside of them.',
+  );
   process.exit(1);
 }
 

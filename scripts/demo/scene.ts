@@ -39,7 +39,8 @@ export async function playScene(stage: Stage, list: Checklist, print: (line: str
     if (code !== 0) list.check(`"${prompt}" ends well`, false, `exit code ${code}`);
     return stdout.trim();
   };
-  const docker = (...args: string[]): Promise<string> => show(`docker ${args.join(' ')}`, stage.outside('docker', args));
+  const docker = (...args: string[]): Promise<string> =>
+    show(`docker ${args.join(' ')}`, stage.outside('docker', args));
   const host = (command: string, ...args: string[]): Promise<string> =>
     show(`${command} ${args.join(' ')}`, stage.onHost(command, args));
   const inspect = async (name: string): Promise<NetworkInspect> =>
@@ -48,7 +49,11 @@ export async function playScene(stage: Stage, list: Checklist, print: (line: str
 
   title(1, 'Three networks from the start');
   const listed = await docker('network', 'ls', '--format', 'table {{.Name}}\t{{.Driver}}\t{{.Scope}}');
-  list.same('bridge, host and none, each with its driver', listed, 'NAME DRIVER SCOPE\nbridge bridge local\nhost host local\nnone null local');
+  list.same(
+    'bridge, host and none, each with its driver',
+    listed,
+    'NAME DRIVER SCOPE\nbridge bridge local\nhost host local\nnone null local',
+  );
 
   title(2, 'What the three drivers do');
   const addresses = ['run', '--rm', '--network'];
@@ -65,11 +70,16 @@ export async function playScene(stage: Stage, list: Checklist, print: (line: str
 
   title(4, 'and inspected');
   const created = await inspect('net-test');
-  list.check("exactly the article's fields, in its order", Object.keys(created).join(' ') === INSPECT_FIELDS, Object.keys(created).join(' '));
+  list.check(
+    "exactly the article's fields, in its order",
+    Object.keys(created).join(' ') === INSPECT_FIELDS,
+    Object.keys(created).join(' '),
+  );
   list.check('driver bridge, scope local', created.Driver === 'bridge' && created.Scope === 'local');
   list.check(
     'IPAM default with options {}, subnet 172.18.0.0/16, gateway 172.18.0.1',
-    JSON.stringify(created.IPAM) === '{"Driver":"default","Options":{},"Config":[{"Subnet":"172.18.0.0/16","Gateway":"172.18.0.1"}]}',
+    JSON.stringify(created.IPAM) ===
+      '{"Driver":"default","Options":{},"Config":[{"Subnet":"172.18.0.0/16","Gateway":"172.18.0.1"}]}',
     created.IPAM,
   );
   list.check(
@@ -82,7 +92,11 @@ export async function playScene(stage: Stage, list: Checklist, print: (line: str
   const link = await host('ip', 'a', 'show', 'dev', bridge);
   list.check('NO-CARRIER and DOWN: no container yet', link.includes('NO-CARRIER') && link.includes('state DOWN'), link);
   list.check('a MAC from 02:42', /link\/ether 02:42:/.test(link), link);
-  list.check('the gateway with its broadcast', link.includes('inet 172.18.0.1/16 brd 172.18.255.255 scope global'), link);
+  list.check(
+    'the gateway with its broadcast',
+    link.includes('inet 172.18.0.1/16 brd 172.18.255.255 scope global'),
+    link,
+  );
 
   title(6, 'A compose project with a published port');
   const project = join(stage.directory, 'tc-infra-base');
@@ -92,7 +106,11 @@ export async function playScene(stage: Stage, list: Checklist, print: (line: str
   print('$ docker-compose up -d tc-registry');
   const up = await stage.outside('docker-compose', ['up', '-d', 'tc-registry'], { cwd: project });
   print(`${up.stdout}${up.stderr}`.trimEnd());
-  list.check('the network is created with the default driver', up.stderr.includes('Creating network "tc-infra-base_default" with the default driver'), up.stderr);
+  list.check(
+    'the network is created with the default driver',
+    up.stderr.includes('Creating network "tc-infra-base_default" with the default driver'),
+    up.stderr,
+  );
   list.check('the container is created', /Creating tc-infra-base_tc-registry_1 .*done/.test(up.stderr), up.stderr);
 
   title(7, 'Its network, inspected');
@@ -101,10 +119,14 @@ export async function playScene(stage: Stage, list: Checklist, print: (line: str
   list.check('attachable, IPAM options null', composed.Attachable && composed.IPAM.Options === null, composed);
   list.check(
     "compose's labels",
-    composed.Labels['com.docker.compose.network'] === 'default' && composed.Labels['com.docker.compose.project'] === 'tc-infra-base',
+    composed.Labels['com.docker.compose.network'] === 'default' &&
+      composed.Labels['com.docker.compose.project'] === 'tc-infra-base',
     composed.Labels,
   );
-  list.check('one container, tc-infra-base_tc-registry_1', Object.keys(composed.Containers).length === 1 && member?.Name === 'tc-infra-base_tc-registry_1');
+  list.check(
+    'one container, tc-infra-base_tc-registry_1',
+    Object.keys(composed.Containers).length === 1 && member?.Name === 'tc-infra-base_tc-registry_1',
+  );
   list.check(
     'address 172.19.0.2/16, and the MAC is that address in hexadecimal',
     member?.IPv4Address === '172.19.0.2/16' && member.MacAddress === '02:42:ac:13:00:02' && member.IPv6Address === '',
@@ -124,36 +146,94 @@ export async function playScene(stage: Stage, list: Checklist, print: (line: str
   list.same("the article's rules, in the article's order", rules(filter), filterRules(a, bridge));
 
   title(10, 'The registry answers from everywhere');
-  const url = (address: string): string[] => ['-s', '-m', '5', '-o', '/dev/null', '-w', '%{http_code}', `http://${address}:5000/v2/`];
+  const url = (address: string): string[] => [
+    '-s',
+    '-m',
+    '5',
+    '-o',
+    '/dev/null',
+    '-w',
+    '%{http_code}',
+    `http://${address}:5000/v2/`,
+  ];
   const fromHost = await host('curl', ...url(HOST_ADDRESS));
   list.check("from the host, by the host's address", fromHost === '200', fromHost);
   const fromLoopback = await host('curl', ...url('127.0.0.1'));
   list.check('from loopback (userland proxy)', fromLoopback === '200', fromLoopback);
-  const fromWorld = await show(`(other machine) curl ${url(HOST_ADDRESS).join(' ')}`, stage.onWorld('curl', url(HOST_ADDRESS)));
+  const fromWorld = await show(
+    `(other machine) curl ${url(HOST_ADDRESS).join(' ')}`,
+    stage.onWorld('curl', url(HOST_ADDRESS)),
+  );
   list.check('from another machine', fromWorld === '200', fromWorld);
-  const fromContainer = await docker('run', '--rm', '--network', 'net-test', 'busybox:1.36', 'wget', '-q', '-S', '-O', '-', `http://${HOST_ADDRESS}:5000/v2/`);
+  const fromContainer = await docker(
+    'run',
+    '--rm',
+    '--network',
+    'net-test',
+    'busybox:1.36',
+    'wget',
+    '-q',
+    '-S',
+    '-O',
+    '-',
+    `http://${HOST_ADDRESS}:5000/v2/`,
+  );
   list.check("from a container on another network, by the host's address", fromContainer === '{}', fromContainer);
   await pushAndPull(stage, list, show);
 }
 
 /** A blob goes in through the published port from the other machine, and comes out again. */
-async function pushAndPull(stage: Stage, list: Checklist, show: (prompt: string, running: Promise<Output>) => Promise<string>): Promise<void> {
+async function pushAndPull(
+  stage: Stage,
+  list: Checklist,
+  show: (prompt: string, running: Promise<Output>) => Promise<string>,
+): Promise<void> {
   const blob = `what goes in comes out: ${'0123456789abcdef'.repeat(4096)}`;
   const digest = `sha256:${createHash('sha256').update(blob).digest('hex')}`;
   const curl = (label: string, args: string[], input?: string): Promise<string> =>
-    show(`(other machine) curl ${label}`, stage.onWorld('curl', ['-s', '-m', '10', ...args], input === undefined ? {} : { input }));
+    show(
+      `(other machine) curl ${label}`,
+      stage.onWorld('curl', ['-s', '-m', '10', ...args], input === undefined ? {} : { input }),
+    );
   const base = `http://${HOST_ADDRESS}:5000/v2/passerelle/blobs`;
-  const begun = await curl(`-X POST ${base}/uploads/`, ['-X', 'POST', '-D', '-', '-o', '/dev/null', `${base}/uploads/`]);
+  const begun = await curl(`-X POST ${base}/uploads/`, [
+    '-X',
+    'POST',
+    '-D',
+    '-',
+    '-o',
+    '/dev/null',
+    `${base}/uploads/`,
+  ]);
   const location = /^location: (.*)$/im.exec(begun)?.[1]?.trim() ?? '';
   const put = `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`;
-  const status = await curl('-X PUT <upload> --data-binary @-', ['-X', 'PUT', '-H', 'Content-Type: application/octet-stream', '--data-binary', '@-', '-o', '/dev/null', '-w', '%{http_code}', put], blob);
+  const status = await curl(
+    '-X PUT <upload> --data-binary @-',
+    [
+      '-X',
+      'PUT',
+      '-H',
+      'Content-Type: application/octet-stream',
+      '--data-binary',
+      '@-',
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code}',
+      put,
+    ],
+    blob,
+  );
   list.check('the registry takes a blob', status === '201', status);
   const { stdout } = await stage.onWorld('curl', ['-s', '-m', '10', `${base}/${digest}`]);
   list.check('and gives the same blob back', stdout === blob, `${stdout.length} bytes`);
 }
 
 function rules(save: string): string {
-  return save.split('\n').filter((line) => line.startsWith('-A')).join('\n');
+  return save
+    .split('\n')
+    .filter((line) => line.startsWith('-A'))
+    .join('\n');
 }
 
 function natRules(a: string, b: string): string {
@@ -172,11 +252,13 @@ function natRules(a: string, b: string): string {
 
 function filterRules(a: string, b: string): string {
   const bridges = [a, b, 'docker0'];
-  const forward = bridges.map((name) => `
+  const forward = bridges.map(
+    (name) => `
 -A FORWARD -o ${name} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 -A FORWARD -o ${name} -j DOCKER
 -A FORWARD -i ${name} ! -o ${name} -j ACCEPT
--A FORWARD -i ${name} -o ${name} -j ACCEPT`);
+-A FORWARD -i ${name} -o ${name} -j ACCEPT`,
+  );
   return `
 -A FORWARD -j DOCKER-USER
 -A FORWARD -j DOCKER-ISOLATION-STAGE-1${forward.join('')}

@@ -1,0 +1,103 @@
+/** dockerd in a namespace and data folder of its own: the reference that we are compared with. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export class Dockerd {
+  readonly directory: string;
+  readonly netns: string;
+  readonly #process: ChildProcess;
+
+  private constructor(directory: string, netns: string, process: ChildProcess) {
+    this.directory = directory;
+    this.netns = netns;
+    this.#process = process;
+  }
+
+  static async start(name: string, options: readonly string[] = []): Promise<Dockerd> {
+    const directory = await mkdtemp(join(tmpdir(), `${name}-`));
+    const netns = `${name}-${process.pid}`;
+    await run('ip', ['netns', 'add', netns]);
+    await run('ip', ['-n', netns, 'link', 'set', 'lo', 'up']);
+    await run('ip', ['-n', netns, 'link', 'add', 'uplink0', 'type', 'veth', 'peer', 'name', 'uplink1']);
+    await run('ip', ['-n', netns, 'address', 'add', '198.51.100.1/24', 'dev', 'uplink0']);
+    for (const link of ['uplink0', 'uplink1']) await run('ip', ['-n', netns, 'link', 'set', link, 'up']);
+    await run('ip', ['-n', netns, 'route', 'add', 'default', 'via', '198.51.100.2']);
+    const log = openSync(join(directory, 'dockerd.log'), 'w');
+    const child = spawn(
+      'nsenter',
+      [
+        `--net=/run/netns/${netns}`,
+        'dockerd',
+        '--data-root',
+        join(directory, 'data'),
+        '--exec-root',
+        join(directory, 'exec'),
+        '--pidfile',
+        join(directory, 'pid'),
+        '-H',
+        `unix://${directory}/docker.sock`,
+        ...options,
+      ],
+      { stdio: ['ignore', log, log] },
+    );
+    closeSync(log);
+    const dockerd = new Dockerd(directory, netns, child);
+    for (let attempt = 0; attempt < 300; attempt++) {
+      if (child.exitCode !== null) break;
+      const answered = await run('curl', ['-sf', '--unix-socket', dockerd.socket, 'http://localhost/_ping']).then(
+        () => true,
+        () => false,
+      );
+      if (answered) return dockerd;
+      await sleep(100);
+    }
+    const text = await readFile(join(directory, 'dockerd.log'), 'utf8');
+    await dockerd.close();
+    throw new Error(`dockerd does not answer:\n${text}`);
+  }
+
+  get socket(): string {
+    return join(this.directory, 'docker.sock');
+  }
+
+  async docker(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    try {
+      const { stdout, stderr } = await run('docker', args, {
+        env: { ...process.env, DOCKER_HOST: `unix://${this.socket}` },
+      });
+      return { code: 0, stdout, stderr };
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+      return { code, stdout, stderr };
+    }
+  }
+
+  async onHost(command: string, args: readonly string[]): Promise<string> {
+    return (await run('nsenter', [`--net=/run/netns/${this.netns}`, command, ...args])).stdout;
+  }
+
+  async close(): Promise<void> {
+    if (this.#process.exitCode === null) {
+      const ids = (await this.docker('ps', '-aq')).stdout.split('\n').filter(Boolean);
+      if (ids.length > 0) await this.docker('rm', '-f', ...ids);
+      const ended = new Promise((done) => this.#process.once('exit', done));
+      this.#process.kill('SIGTERM');
+      await ended;
+    }
+    const mounts = await readFile('/proc/self/mounts', 'utf8');
+    const ours = mounts
+      .split('\n')
+      .map((line) => line.split(' ')[1] ?? '')
+      .filter((path) => path.startsWith(`${this.directory}/`));
+    for (const path of ours.reverse()) await run('umount', ['-l', path]);
+    await run('ip', ['netns', 'delete', this.netns]);
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
