@@ -1,0 +1,71 @@
+import { EngineError } from '../../../core/network/error.ts';
+import { dryRunReply, isDryRun } from '../dry-run.ts';
+import { readJson } from '../http/body.ts';
+import type { Call } from '../http/call.ts';
+import { Filters, PRUNE_FILTERS } from '../http/filters.ts';
+import { empty, json, type Reply } from '../http/reply.ts';
+import type { Routes } from '../http/router.ts';
+import type { Services } from '../services.ts';
+import { decodeConnect, decodeDisconnect, decodeNetwork } from './decode.ts';
+import { readNetworkFilter } from './filter.ts';
+import { presentNetwork } from './present.ts';
+
+/** Up to this version a list shows each network's members too. */
+const LISTS_MEMBERS = 27;
+
+export function networkRoutes({ engine: { networks }, clock }: Services): Routes {
+  const list = ({ query, version }: Call): Reply => {
+    const shown = networks.list().filter(readNetworkFilter(query));
+    return json(shown.map((view) => presentNetwork(view, version, { members: version <= LISTS_MEMBERS })));
+  };
+
+  const inspect = ({ params, query, version }: Call): Reply => {
+    const view = networks.get(params['id']!);
+    const scope = query.text('scope');
+    if (scope && scope !== view.network.scope) throw new EngineError('not-found', `network ${params['id']} not found`);
+    return json(presentNetwork(view, version, { members: true }));
+  };
+
+  const create = async (call: Call): Promise<Reply> => {
+    const dryRun = isDryRun(call);
+    const change = await networks.create(decodeNetwork(await readJson(call)), { dryRun });
+    if (dryRun) return dryRunReply(change);
+    return json({ Id: change.value.id, Warning: change.value.warning }, 201);
+  };
+
+  const remove = async (call: Call): Promise<Reply> => {
+    const dryRun = isDryRun(call);
+    const change = await networks.remove(call.params['id']!, { dryRun });
+    return dryRun ? dryRunReply(change) : empty(204);
+  };
+
+  const connect = async (call: Call): Promise<Reply> => {
+    const dryRun = isDryRun(call);
+    const { container, settings } = decodeConnect(await readJson(call));
+    const change = await networks.connect(call.params['id']!, container, settings, { dryRun });
+    return dryRun ? dryRunReply(change) : empty(200);
+  };
+
+  const disconnect = async (call: Call): Promise<Reply> => {
+    const dryRun = isDryRun(call);
+    const { container, force } = decodeDisconnect(await readJson(call));
+    const change = await networks.disconnect(call.params['id']!, container, force, { dryRun });
+    return dryRun ? dryRunReply(change) : empty(200);
+  };
+
+  const prune = async ({ query }: Call): Promise<Reply> => {
+    const removed = await networks.prune(Filters.read(query, PRUNE_FILTERS).prune(clock.now()));
+    return json({ NetworksDeleted: removed.length > 0 ? removed : null });
+  };
+
+  return {
+    'GET /networks': list,
+    'GET /networks/': list,
+    'POST /networks/create': create,
+    'POST /networks/prune': prune,
+    'GET /networks/{id}': inspect,
+    'DELETE /networks/{id}': remove,
+    'POST /networks/{id}/connect': connect,
+    'POST /networks/{id}/disconnect': disconnect,
+  };
+}
