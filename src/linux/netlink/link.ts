@@ -50,8 +50,8 @@ export type LinkKind =
   | { readonly kind: 'bridge' | 'dummy' }
   | {
       readonly kind: 'veth';
-      /** The other end, born up in the namespace of the descriptor `namespace`. */
-      readonly peer: LinkSettings & { readonly name: string; readonly namespace: number };
+      /** The other end, born in the namespace of the descriptor `namespace`, and down: a first end cannot be brought up. */
+      readonly peer: Omit<LinkSettings, 'up'> & { readonly name: string; readonly namespace: number };
     }
   /** A child is born in the namespace of the descriptor `namespace`, on the link of index `parent` of the socket's. */
   | {
@@ -135,7 +135,7 @@ function kindAttributes(kind: LinkKind): { readonly own: readonly Attribute[]; r
         [IFLA_NET_NS_FD, u32(namespace)],
         ...settingAttributes(kind.peer),
       ] as const;
-      return { own: [], data: [[VETH_INFO_PEER, concat([header(0, true), encodeAttributes(attributes)])]] };
+      return { own: [], data: [[VETH_INFO_PEER, concat([header(0, undefined), encodeAttributes(attributes)])]] };
     }
     case 'macvlan':
       return {

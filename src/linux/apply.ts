@@ -1,0 +1,82 @@
+/** Steps, all or none. */
+import { KernelError } from '../core/engine/kernel.ts';
+import type { ChainObject, KernelObject, RuleObject } from '../core/plan/object.ts';
+import type { Step } from '../core/plan/step.ts';
+import { describeObject } from './describe.ts';
+import type { Firewall } from './firewall.ts';
+import type { Namespaces } from './namespaces.ts';
+import { addObject, changeObject, type PlainObject, removeObject, type Undo } from './objects.ts';
+
+type FirewallStep = Step<ChainObject | RuleObject>;
+type PlainStep = Step<PlainObject>;
+
+const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
+  step.object.kind === 'chain' || step.object.kind === 'rule';
+
+/**
+ * Does the steps in their order; consecutive firewall steps together, in one transaction for each
+ * family. What fails is taken back with all before it, and thrown as a KernelError; what cannot be
+ * taken back is told in its message.
+ */
+export function applySteps(namespaces: Namespaces, firewall: Firewall, steps: readonly Step<KernelObject>[]): void {
+  const undos: { readonly step: Step<KernelObject>; readonly undo: Undo }[] = [];
+  try {
+    for (let at = 0; at < steps.length;) {
+      const step = steps[at]!;
+      if (isFirewall(step)) {
+        const batch = beginning(steps.slice(at), isFirewall);
+        undos.push({ step, undo: firewall.apply(batch) });
+        at += batch.length;
+      } else {
+        undos.push({ step, undo: perform(namespaces, step as PlainStep) });
+        at += 1;
+      }
+    }
+  } catch (error) {
+    throw withLeftovers(error as KernelError, undos.toReversed());
+  }
+}
+
+function beginning<T, S extends T>(list: readonly T[], isIt: (item: T) => item is S): readonly S[] {
+  const end = list.findIndex((item) => !isIt(item));
+  return (end < 0 ? list : list.slice(0, end)) as readonly S[];
+}
+
+function perform(namespaces: Namespaces, step: PlainStep): Undo {
+  try {
+    switch (step.op) {
+      case 'add':
+        return addObject(namespaces, step.object);
+      case 'remove':
+        return removeObject(namespaces, step.object);
+      case 'change':
+        return changeObject(namespaces, step.before, step.object);
+    }
+  } catch (error) {
+    throw refusal(step, error);
+  }
+}
+
+/** The error for a step that was not done, in the words of what refused it. */
+export function refusal(step: Step<KernelObject>, error: unknown): KernelError {
+  const { message, code = '' } = error as Error & { readonly code?: string };
+  return new KernelError(`${step.op} ${describeObject(step.object)}: ${message}`, step, code);
+}
+
+/** Takes back, and returns the error with what could not be taken back added to its message. */
+function withLeftovers(
+  error: KernelError,
+  undos: readonly { readonly step: Step<KernelObject>; readonly undo: Undo }[],
+): KernelError {
+  const leftovers: string[] = [];
+  for (const { step, undo } of undos) {
+    try {
+      undo();
+    } catch (failure) {
+      leftovers.push(`${step.op} ${describeObject(step.object)} was not taken back: ${(failure as Error).message}`);
+    }
+  }
+  return leftovers.length === 0
+    ? error
+    : new KernelError([error.message, ...leftovers].join('; '), error.step, error.code);
+}

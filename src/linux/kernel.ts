@@ -1,0 +1,112 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { type Kernel, KernelError, type Scope } from '../core/engine/kernel.ts';
+import type { KernelObject, Namespace } from '../core/plan/object.ts';
+import type { Step } from '../core/plan/step.ts';
+import { namespaceFolder } from './namespaces.ts';
+import type { Answer, Request, Settings, Task } from './protocol.ts';
+
+export interface LinuxKernelOptions {
+  /** Holds what lasts as long as the machine is up: the sandboxes' namespaces are in its folder `netns`. */
+  readonly runDirectory: string;
+  /** The path of the network namespace that is `host`; undefined: the process's own. */
+  readonly hostNamespace?: string;
+  /** The bundle of `worker.ts`; undefined: `worker.js` beside the bundle that this is in. */
+  readonly worker?: URL;
+}
+
+interface Pending {
+  readonly task: Task;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The Kernel port on the Linux that runs it. Needs root, iptables-restore and iptables-save. */
+export class LinuxKernel implements Kernel {
+  readonly #folder: string;
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  readonly #watches = new Map<number, () => void>();
+  #requests = 0;
+  #ended: Error | undefined;
+
+  constructor(options: LinuxKernelOptions) {
+    this.#folder = namespaceFolder(options.runDirectory);
+    const settings: Settings = { folder: this.#folder, host: options.hostNamespace };
+    this.#worker = new Worker(options.worker ?? new URL('worker.js', import.meta.url), { workerData: settings });
+    this.#worker.on('message', (message: Answer) => this.#receive(message));
+    this.#worker.on('error', (error) => this.#end(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on('exit', () => this.#end(new Error('the kernel port is closed')));
+  }
+
+  async apply(steps: readonly Step<KernelObject>[]): Promise<void> {
+    if (steps.length > 0) await this.#ask({ task: 'apply', steps });
+  }
+
+  async observe(scope: Scope): Promise<readonly KernelObject[]> {
+    return (await this.#ask({ task: 'observe', scope })) as readonly KernelObject[];
+  }
+
+  watch(namespace: Namespace, changed: () => void): { close(): void } {
+    const watch = (this.#requests += 1);
+    this.#watches.set(watch, changed);
+    // A worker that fails ends every request that is made of it; a watch has nobody to tell.
+    const ignore = () => {};
+    this.#ask({ task: 'watch', watch, namespace }).catch(ignore);
+    return {
+      close: () => {
+        if (this.#watches.delete(watch)) this.#ask({ task: 'unwatch', watch }).catch(ignore);
+      },
+    };
+  }
+
+  namespacePath(sandbox: string): string {
+    return join(this.#folder, sandbox);
+  }
+
+  async flushUdpConntrack(flow: { readonly address: string; readonly port: number }): Promise<number> {
+    return (await this.#ask({ task: 'flush', ...flow })) as number;
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    const exited = new Promise((exit) => this.#worker.once('exit', exit));
+    this.#watches.clear();
+    await this.#ask({ task: 'close' });
+    await exited;
+  }
+
+  /** The worker takes one message after another: requests are done in the order that they are made in. */
+  #ask(task: Task): Promise<unknown> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    const id = (this.#requests += 1);
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { task, resolve, reject });
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
+      this.#worker.postMessage({ ...task, id } satisfies Request);
+    });
+  }
+
+  #receive(message: Answer): void {
+    if ('watch' in message) {
+      this.#watches.get(message.watch)?.();
+      return;
+    }
+    const pending = this.#pending.get(message.id);
+    if (!pending) return;
+    this.#pending.delete(message.id);
+    if ('value' in message) {
+      pending.resolve(message.value);
+    } else {
+      const { message: text, code, step } = message.refusal;
+      const steps = pending.task.task === 'apply' ? pending.task.steps : [];
+      pending.reject(new KernelError(text, steps[step], code));
+    }
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    for (const { reject } of this.#pending.values()) reject(this.#ended);
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,115 @@
+/** Link objects: how each is made, changed and removed over rtnetlink. */
+import type { LinkObject, Namespace } from '../core/plan/object.ts';
+import type { Namespaces } from './namespaces.ts';
+import {
+  addLink,
+  linkIndex,
+  type LinkKind,
+  type LinkSettings,
+  removeLink,
+  setHairpin,
+  setLink,
+} from './netlink/link.ts';
+
+const LOOPBACK = 'lo';
+
+export function makeLink(namespaces: Namespaces, link: LinkObject): void {
+  const socket = namespaces.route(link.namespace);
+  switch (link.type) {
+    case 'loopback':
+      return setLink(socket, LOOPBACK, { up: link.up });
+    case 'bridge':
+      return addLink(socket, link.name, { kind: 'bridge' }, { mac: link.mac, mtu: link.mtu, up: link.up });
+    case 'dummy':
+      return addLink(socket, link.name, { kind: 'dummy' }, { up: link.up });
+    case 'vlan': {
+      const kind: LinkKind = { kind: 'vlan', id: link.vlan ?? 0, parent: linkIndex(socket, link.parent ?? '') };
+      return addLink(socket, link.name, kind, { up: link.up });
+    }
+    case 'macvlan':
+    case 'ipvlan':
+      return namespaces.withDescriptor(link.namespace, (namespace) => {
+        const host = namespaces.route('host');
+        const kind: LinkKind = { kind: link.type, mode: link.mode, parent: linkIndex(host, link.parent), namespace };
+        addLink(host, link.name, kind, { mac: link.mac, mtu: link.mtu, up: link.up });
+      });
+    case 'veth':
+      namespaces.withDescriptor(link.peer.namespace, (namespace) => {
+        const { name, mac } = link.peer;
+        const kind: LinkKind = { kind: 'veth', peer: { name, mac, mtu: link.mtu, namespace } };
+        const master = link.master === undefined ? undefined : linkIndex(socket, link.master);
+        addLink(socket, link.name, kind, { mtu: link.mtu, master, up: link.up });
+      });
+      try {
+        if (link.up) setLink(namespaces.route(link.peer.namespace), link.peer.name, { up: true });
+        if (link.hairpin) setHairpin(socket, link.name, true);
+      } catch (error) {
+        removeLink(socket, link.name);
+        throw error;
+      }
+  }
+}
+
+/** A loopback link stays, but goes down. */
+export function unmakeLink(namespaces: Namespaces, link: LinkObject): void {
+  const socket = namespaces.route(link.namespace);
+  if (link.type === 'loopback') setLink(socket, LOOPBACK, { up: false });
+  else removeLink(socket, link.name);
+}
+
+/** Turns `before` into `link`: by its settings where they are all that differs, else by making it anew. */
+export function changeLink(namespaces: Namespaces, before: LinkObject, link: LinkObject): void {
+  if (birth(before) !== birth(link)) {
+    unmakeLink(namespaces, before);
+    return makeLink(namespaces, link);
+  }
+  const socket = namespaces.route(link.namespace);
+  const old = settings(before);
+  const { mac, mtu, up, master, hairpin, peer } = settings(link);
+  const changed: LinkSettings = {
+    mac: differing(old.mac, mac),
+    mtu: differing(old.mtu, mtu),
+    up: differing(old.up, up),
+    master: old.master === master ? undefined : master === undefined ? 0 : linkIndex(socket, master),
+  };
+  const changedPeer: LinkSettings = { mac: differing(old.peer?.mac, peer?.mac), mtu: changed.mtu };
+  if (isAny(changed)) setLink(socket, link.name, changed);
+  if (peer && isAny(changedPeer)) setLink(namespaces.route(peer.namespace), peer.name, changedPeer);
+  // A port that came to another bridge is a new port: its hairpin mode is off.
+  const wasHairpin = changed.master === undefined && old.hairpin;
+  if (master !== undefined && hairpin !== wasHairpin) setHairpin(socket, link.name, hairpin);
+}
+
+/** What a link keeps from its birth on. */
+function birth(link: LinkObject): string {
+  const born: unknown[] = [link.type, link.namespace, link.name];
+  if (link.type === 'veth') born.push(link.peer.namespace, link.peer.name);
+  if (link.type === 'macvlan' || link.type === 'ipvlan') born.push(link.parent, link.mode);
+  if (link.type === 'vlan') born.push(link.parent, link.vlan);
+  return JSON.stringify(born);
+}
+
+interface Settings {
+  readonly up: boolean;
+  readonly mac?: string | undefined;
+  readonly mtu?: number | undefined;
+  readonly master?: string | undefined;
+  readonly hairpin: boolean;
+  readonly peer?: { readonly namespace: Namespace; readonly name: string; readonly mac?: string };
+}
+
+function settings(link: LinkObject): Settings {
+  const { up } = link;
+  if (link.type === 'veth') {
+    const { mtu, master, peer, hairpin = false } = link;
+    return { up, mtu, master, hairpin, peer };
+  }
+  if (link.type === 'bridge' || link.type === 'macvlan' || link.type === 'ipvlan') {
+    return { up, mac: link.mac, mtu: link.mtu, hairpin: false };
+  }
+  return { up, hairpin: false };
+}
+
+const differing = <T>(old: T, now: T): T | undefined => (old === now ? undefined : now);
+
+const isAny = (settings: LinkSettings): boolean => Object.values(settings).some((value) => value !== undefined);

@@ -1,0 +1,113 @@
+/** The objects that netlink and /proc make: each one added, removed, changed. Rules are in `firewall.ts`. */
+import type {
+  AddressObject,
+  ChainObject,
+  KernelObject,
+  Namespace,
+  RouteObject,
+  RuleObject,
+} from '../core/plan/object.ts';
+import { SystemError } from './ffi.ts';
+import { changeLink, makeLink, unmakeLink } from './links.ts';
+import { type Namespaces, NoNamespaceError } from './namespaces.ts';
+import { addAddress, type Address, removeAddress } from './netlink/address.ts';
+import { linkIndex } from './netlink/link.ts';
+import { NetlinkError } from './netlink/message.ts';
+import { addRoute, removeRoute, replaceRoute, type Route } from './netlink/route.ts';
+import { readSysctl, writeSysctl } from './sysctl.ts';
+
+export type PlainObject = Exclude<KernelObject, ChainObject | RuleObject>;
+
+/** Takes back what was done. */
+export type Undo = () => void;
+
+export function addObject(namespaces: Namespaces, object: PlainObject): Undo {
+  switch (object.kind) {
+    case 'namespace':
+      namespaces.create(object.id);
+      break;
+    case 'link':
+      makeLink(namespaces, object);
+      break;
+    case 'address':
+      addAddress(namespaces.route(object.namespace), address(namespaces, object));
+      break;
+    case 'route':
+      addRoute(namespaces.route(object.namespace), route(namespaces, object));
+      break;
+    case 'sysctl':
+      return setSysctl(namespaces, object.namespace, object.name, object.value);
+  }
+  return () => removeObject(namespaces, object);
+}
+
+/** What is gone already is as it should be; then there is nothing to take back. */
+export function removeObject(namespaces: Namespaces, object: PlainObject): Undo {
+  const undo = () => void addObject(namespaces, object);
+  const nothing = () => {};
+  try {
+    switch (object.kind) {
+      case 'namespace':
+        return namespaces.remove(object.id) ? undo : nothing;
+      case 'link':
+        unmakeLink(namespaces, object);
+        return undo;
+      case 'address':
+        removeAddress(namespaces.route(object.namespace), address(namespaces, object));
+        return undo;
+      case 'route':
+        removeRoute(namespaces.route(object.namespace), route(namespaces, object));
+        return undo;
+      case 'sysctl':
+        // A setting that is no longer asked for stays as it is.
+        return nothing;
+    }
+  } catch (error) {
+    if (saysGone(error)) return nothing;
+    throw error;
+  }
+}
+
+export function changeObject(namespaces: Namespaces, before: PlainObject, object: PlainObject): Undo {
+  const undo = () => void changeObject(namespaces, object, before);
+  if (object.kind === 'sysctl') return setSysctl(namespaces, object.namespace, object.name, object.value);
+  if (object.kind === 'route') {
+    replaceRoute(namespaces.route(object.namespace), route(namespaces, object));
+    return undo;
+  }
+  if (object.kind === 'link' && before.kind === 'link') {
+    changeLink(namespaces, before, object);
+    return undo;
+  }
+  // An address keeps its broadcast address for life.
+  removeObject(namespaces, before);
+  addObject(namespaces, object);
+  return undo;
+}
+
+function setSysctl(namespaces: Namespaces, namespace: Namespace, name: string, value: string): Undo {
+  return namespaces.inside(namespace, () => {
+    const before = readSysctl(name);
+    if (before === value) return () => {};
+    writeSysctl(name, value);
+    return () => {
+      if (before !== undefined) namespaces.inside(namespace, () => writeSysctl(name, before));
+    };
+  });
+}
+
+function address(namespaces: Namespaces, object: AddressObject): Address {
+  return { ...object, link: linkIndex(namespaces.route(object.namespace), object.link) };
+}
+
+function route(namespaces: Namespaces, object: RouteObject): Route {
+  return { ...object, link: linkIndex(namespaces.route(object.namespace), object.link) };
+}
+
+/** No such link, address or route. */
+const GONE = new Set(['ENODEV', 'EADDRNOTAVAIL', 'ESRCH']);
+
+function saysGone(error: unknown): boolean {
+  if (error instanceof NoNamespaceError) return true;
+  return (error instanceof NetlinkError || error instanceof SystemError) && GONE.has(error.code);
+}

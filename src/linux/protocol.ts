@@ -1,0 +1,35 @@
+/** What the main thread and the worker that talks to the kernel say to each other. */
+import type { Scope } from '../core/engine/kernel.ts';
+import type { KernelObject, Namespace } from '../core/plan/object.ts';
+import type { Step } from '../core/plan/step.ts';
+
+/** What the worker is started with. */
+export interface Settings {
+  /** The folder of the sandboxes' namespaces. */
+  readonly folder: string;
+  /** The path of the namespace that is `host`; undefined: the process's own. */
+  readonly host: string | undefined;
+}
+
+export type Task =
+  | { readonly task: 'apply'; readonly steps: readonly Step<KernelObject>[] }
+  | { readonly task: 'observe'; readonly scope: Scope }
+  | { readonly task: 'flush'; readonly address: string; readonly port: number }
+  | { readonly task: 'watch'; readonly watch: number; readonly namespace: Namespace }
+  | { readonly task: 'unwatch'; readonly watch: number }
+  | { readonly task: 'close' };
+
+export type Request = Task & { readonly id: number };
+
+/** An error as it crosses between threads. `step` is the refused step's index. */
+export interface Refusal {
+  readonly message: string;
+  readonly code: string;
+  readonly step: number;
+}
+
+export type Answer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly refusal: Refusal }
+  /** Something changed in the namespace of that watch. */
+  | { readonly watch: number };

@@ -1,0 +1,22 @@
+/** Kernel settings of the namespace that the thread is in: files below /proc/sys. */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+/** `name` has slashes: a link's name may hold a dot. */
+function path(name: string): string {
+  if (name.split('/').includes('..')) throw new TypeError(`${name} is not the name of a sysctl`);
+  return `/proc/sys/${name}`;
+}
+
+/** The value; undefined, if this kernel or namespace has no such setting. */
+export function readSysctl(name: string): string | undefined {
+  try {
+    return readFileSync(path(name), 'utf8').trimEnd();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export function writeSysctl(name: string, value: string): void {
+  writeFileSync(path(name), value, { flag: 'r+' });
+}

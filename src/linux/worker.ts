@@ -1,0 +1,77 @@
+/**
+ * The thread that talks to the kernel: the entry of a worker, which does one task after another.
+ * All waiting for the kernel is done here, so that names, proxies and the API never stand still.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { KernelError } from '../core/engine/kernel.ts';
+import { applySteps } from './apply.ts';
+import { Firewall } from './firewall.ts';
+import { enterNamespace } from './namespace.ts';
+import { Namespaces } from './namespaces.ts';
+import { flushUdp } from './netlink/conntrack.ts';
+import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/socket.ts';
+import { observeObjects } from './observe.ts';
+import type { Answer, Request, Settings } from './protocol.ts';
+import { Watch } from './watch.ts';
+
+/** How often the watches are asked (ms). netlink sockets cannot be polled by Node. */
+const WATCH_INTERVAL = 200;
+
+const port = parentPort!;
+const settings = workerData as Settings;
+// The thread's own namespace is the host, and so is that of the processes that it starts.
+if (settings.host !== undefined) enterNamespace(settings.host);
+
+const namespaces = new Namespaces(settings.folder);
+const firewall = new Firewall();
+const watches = new Map<number, Watch>();
+const timer = setInterval(listen, WATCH_INTERVAL);
+
+const answer = (message: Answer) => port.postMessage(message);
+
+function listen(): void {
+  for (const [watch, listener] of watches) if (listener.changed(namespaces)) answer({ watch });
+}
+
+function perform(request: Request): unknown {
+  switch (request.task) {
+    case 'apply':
+      return applySteps(namespaces, firewall, request.steps);
+    case 'observe':
+      return [...observeObjects(namespaces, request.scope), ...firewall.observe(request.scope)];
+    case 'flush': {
+      const socket = new NetlinkSocket(NETLINK_NETFILTER);
+      try {
+        return flushUdp(socket, request.address, request.port);
+      } finally {
+        socket.close();
+      }
+    }
+    case 'watch': {
+      const watch = new Watch(request.namespace);
+      watches.set(request.watch, watch);
+      return void watch.changed(namespaces);
+    }
+    case 'unwatch':
+      watches.get(request.watch)?.close();
+      return void watches.delete(request.watch);
+    case 'close':
+      clearInterval(timer);
+      for (const watch of watches.values()) watch.close();
+      return namespaces.close();
+  }
+}
+
+port.on('message', (request: Request) => {
+  try {
+    answer({ id: request.id, value: perform(request) });
+    // With the port the last thing goes that keeps the thread.
+    if (request.task === 'close') port.close();
+  } catch (error) {
+    const { message, code = '' } = error as Error & { readonly code?: string };
+    const refused = error instanceof KernelError ? error.step : undefined;
+    const step =
+      request.task === 'apply' && refused ? request.steps.findIndex((candidate) => candidate === refused) : -1;
+    answer({ id: request.id, refusal: { message, code, step } });
+  }
+});
