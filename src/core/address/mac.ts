@@ -1,4 +1,4 @@
-import type { Address } from './address.ts';
+import { parseIpv4 } from './ipv4.ts';
 
 const OCTETS = /^[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}$/i;
 const DOTTED = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/i;
@@ -14,12 +14,12 @@ function printMac(digits: string): string {
   return digits.toLowerCase().match(/../g)!.join(':');
 }
 
-/** `02:42` and the four octets of an IPv4 address: locally administered, and readable on the wire. */
-export function macOfIpv4(address: Address): string {
-  return printMac(`0242${address.words[3].toString(16).padStart(8, '0')}`);
+/** `02:42` and the four octets of an IPv4 address, given as text: locally administered, and readable on the wire. */
+export function macFromIpv4(address: string): string {
+  return localMac(parseIpv4(address)!.toString(16).padStart(8, '0'));
 }
 
-/** `02:42` and four random octets, given as 8 hexadecimal digits. */
-export function randomMac(digits: string): string {
+/** `02:42` and four octets of the caller's choice, given as 8 hexadecimal digits. */
+export function localMac(digits: string): string {
   return printMac(`0242${digits}`);
 }

@@ -124,3 +124,8 @@ export function prefixCount(prefix: Prefix, length: number): bigint {
 export function isSizeOnly(prefix: Prefix): boolean {
   return prefix.length > 0 && isUnspecified(prefix.address);
 }
+
+/** `172.18.0.2` of `172.18.0.2/16`. */
+export function hostAddress(cidr: string): string {
+  return cidr.split('/', 1)[0]!;
+}

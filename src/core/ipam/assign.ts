@@ -10,6 +10,7 @@ import {
 import {
   broadcastAddress,
   containsAddress,
+  hostAddress,
   lastAddress,
   parsePrefix,
   prefixSize,
@@ -90,7 +91,7 @@ function kept(pool: Pool): ReadonlySet<string> {
 }
 
 function bare(addresses: Iterable<string>): ReadonlySet<string> {
-  return new Set([...addresses].map((address) => address.split('/', 1)[0]!));
+  return new Set([...addresses].map(hostAddress));
 }
 
 function withLength(address: string, subnet: Prefix): string {

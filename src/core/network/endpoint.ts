@@ -56,10 +56,12 @@ export interface EndpointRecord {
   readonly bindingSequence: number;
 }
 
-/** A container's own network namespace and what is common to its endpoints. Host mode has none. */
+/** A container's network namespace and what is common to its endpoints. */
 export interface SandboxRecord {
   readonly id: string;
   readonly containerId: string;
+  /** True if the container uses the engine's own namespace: none is made for it. */
+  readonly host: boolean;
   /** Interface name prefix -> how many links ever bore it: names are not used twice in a sandbox's life. */
   readonly interfaces: Readonly<Record<string, number>>;
 }

@@ -58,6 +58,8 @@ export interface NetworkRecord {
     readonly options: Labels | null;
     /** The pools in use, IPv4 first. Empty for null and host. */
     readonly pools: readonly Pool[];
+    /** The pools as the request wrote them, which is how they are shown; absent if it named none. */
+    readonly requested?: readonly Pool[];
   };
   /** Set for the bridge driver only. */
   readonly bridge?: BridgeSettings;

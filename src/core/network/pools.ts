@@ -1,0 +1,111 @@
+/** The pools that a network gets: those that it asked for, or the next free ones. */
+import { parseAddress, printAddress, BITS, type Version } from '../address/address.ts';
+import { isSizeOnly, overlaps, parseCidr, parsePrefix, prefixOf, printPrefix, type Prefix } from '../address/prefix.ts';
+import { isReserved, lowestFree } from '../ipam/assign.ts';
+import { choosePool, type PoolCursor } from '../ipam/choose.ts';
+import { parseSource, type PoolSource } from '../ipam/sources.ts';
+import { EngineError } from './error.ts';
+import type { NetworkRecord, Pool } from './network.ts';
+import type { RequestedPool } from './pool-request.ts';
+
+export interface PoolContext {
+  readonly networks: Iterable<NetworkRecord>;
+  readonly sources: readonly PoolSource[];
+  readonly cursor: PoolCursor;
+  /**
+   * Routes and name servers of the host, as `10.0.0.0/8` or `10.0.0.53`: pools that nobody asked for
+   * by name keep clear of them. A default route is no obstacle.
+   */
+  readonly avoid: readonly string[];
+}
+
+export interface ResolvedPools {
+  readonly pools: readonly Pool[];
+  readonly cursor: PoolCursor;
+}
+
+/** One pool for each version, IPv4 first: the bridge driver takes no more. */
+export function resolvePools(
+  versions: readonly Version[],
+  requested: readonly RequestedPool[],
+  context: PoolContext,
+): ResolvedPools {
+  const taken = [...context.networks].flatMap(({ ipam }) => ipam.pools.map(({ subnet }) => parsePrefix(subnet)!));
+  let { cursor } = context;
+  const pools = versions.map((version) => {
+    const [wanted, ...others] = requested.filter((pool) => pool.version === version);
+    if (others.length > 0) throw new EngineError('forbidden', "bridge driver doesn't support multiple subnets");
+    const chosen = chooseSubnet(version, wanted?.subnet, taken, { ...context, cursor });
+    cursor = chosen.cursor;
+    return fillPool(chosen.subnet, wanted);
+  });
+  return { pools, cursor };
+}
+
+function chooseSubnet(
+  version: Version,
+  wanted: Prefix | undefined,
+  taken: readonly Prefix[],
+  { sources, cursor, avoid }: PoolContext,
+): { subnet: Prefix; cursor: PoolCursor } {
+  if (wanted && !isSizeOnly(wanted)) {
+    if (!taken.some((other) => overlaps(other, wanted))) return { subnet: wanted, cursor };
+    throw new EngineError('forbidden', 'Pool overlaps with other one on this address space');
+  }
+  const chosen = choosePool({
+    sources: sources.map(parseSource),
+    version,
+    ...(wanted ? { length: wanted.length } : {}),
+    obstacles: [...taken, ...avoid.flatMap(obstacle)],
+    cursor,
+  });
+  if (chosen) return { subnet: chosen.prefix, cursor: chosen.cursor };
+  throw new EngineError(
+    'invalid',
+    `could not find an available, non-overlapping IPv${version} address pool among the defaults to assign to the network`,
+  );
+}
+
+function obstacle(text: string): Prefix[] {
+  const cidr = parseCidr(text);
+  if (cidr) return cidr.prefix.length === 0 ? [] : [cidr.prefix];
+  const address = parseAddress(text);
+  return address ? [prefixOf(address, BITS[address.version])] : [];
+}
+
+/** The gateway is given first, so that it gets the first address; then the auxiliary ones are kept. */
+function fillPool(subnet: Prefix, wanted: RequestedPool | undefined): Pool {
+  const { ipRange, gateway: wish, auxiliary = {} } = wanted?.request ?? {};
+  const frame: Pool = {
+    subnet: printPrefix(subnet),
+    ...(ipRange ? { ipRange: printPrefix(parsePrefix(ipRange)!) } : {}),
+  };
+  const gateway = wish ? canonical(wish) : lowestFree(frame, new Set());
+  if (gateway === undefined) {
+    throw new EngineError('forbidden', `failed to allocate gateway: No available addresses on this pool (${ipRange})`);
+  }
+  const taken = new Set<string>();
+  const take = (address: string, what: string) => {
+    if (taken.has(address) || isReserved(subnet, parseAddress(address)!)) {
+      throw new EngineError('forbidden', `failed to allocate ${what}: Address already in use`);
+    }
+    taken.add(address);
+  };
+  take(gateway, `gateway (${gateway})`);
+  const kept = Object.entries(auxiliary).map(([name, address]) => [name, canonical(address)] as const);
+  for (const [name, address] of kept) take(address, `secondary ip address (${name}:${address})`);
+  return { ...frame, gateway, ...(kept.length > 0 ? { auxiliary: Object.fromEntries(kept) } : {}) };
+}
+
+const canonical = (text: string): string => printAddress(parseAddress(text)!);
+
+/** The pools as Docker shows them: a version that was asked for as it was written, another as it was chosen. */
+export function shownPools({ ipam }: NetworkRecord): readonly Pool[] {
+  const requested = (ipam.requested ?? []).filter(({ subnet }) => !isSizeOnly(parseCidr(subnet)!.prefix));
+  const ofVersion = (pools: readonly Pool[], version: Version) =>
+    pools.filter(({ subnet }) => subnet.includes(':') === (version === 6));
+  return ([4, 6] as const).flatMap((version) => {
+    const written = ofVersion(requested, version);
+    return written.length > 0 ? written : ofVersion(ipam.pools, version);
+  });
+}
