@@ -1,13 +1,13 @@
 /** Steps, all or none. */
 import { KernelError } from '../core/engine/kernel.ts';
-import type { ChainObject, KernelObject, RuleObject } from '../core/plan/object.ts';
+import { key } from '../core/plan/key.ts';
+import type { KernelObject } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
-import { describeObject } from './describe.ts';
-import type { Firewall } from './firewall.ts';
+import type { FirewallStep } from '../core/firewall/restore.ts';
+import { applyFirewall } from './firewall.ts';
 import type { Namespaces } from './namespaces.ts';
 import { addObject, changeObject, type PlainObject, removeObject, type Undo } from './objects.ts';
 
-type FirewallStep = Step<ChainObject | RuleObject>;
 type PlainStep = Step<PlainObject>;
 
 const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
@@ -18,14 +18,14 @@ const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
  * family. What fails is taken back with all before it, and thrown as a KernelError; what cannot be
  * taken back is told in its message.
  */
-export function applySteps(namespaces: Namespaces, firewall: Firewall, steps: readonly Step<KernelObject>[]): void {
+export function applySteps(namespaces: Namespaces, steps: readonly Step<KernelObject>[]): void {
   const undos: { readonly step: Step<KernelObject>; readonly undo: Undo }[] = [];
   try {
     for (let at = 0; at < steps.length;) {
       const step = steps[at]!;
       if (isFirewall(step)) {
         const batch = beginning(steps.slice(at), isFirewall);
-        undos.push({ step, undo: firewall.apply(batch) });
+        undos.push({ step, undo: applyFirewall(batch) });
         at += batch.length;
       } else {
         undos.push({ step, undo: perform(namespaces, step as PlainStep) });
@@ -58,9 +58,9 @@ function perform(namespaces: Namespaces, step: PlainStep): Undo {
 }
 
 /** The error for a step that was not done, in the words of what refused it. */
-export function refusal(step: Step<KernelObject>, error: unknown): KernelError {
+function refusal(step: Step<KernelObject>, error: unknown): KernelError {
   const { message, code = '' } = error as Error & { readonly code?: string };
-  return new KernelError(`${step.op} ${describeObject(step.object)}: ${message}`, step, code);
+  return new KernelError(`${step.op} ${key(step.object)}: ${message}`, step, code);
 }
 
 /** Takes back, and returns the error with what could not be taken back added to its message. */
@@ -73,7 +73,7 @@ function withLeftovers(
     try {
       undo();
     } catch (failure) {
-      leftovers.push(`${step.op} ${describeObject(step.object)} was not taken back: ${(failure as Error).message}`);
+      leftovers.push(`${step.op} ${key(step.object)} was not taken back: ${(failure as Error).message}`);
     }
   }
   return leftovers.length === 0

@@ -1,47 +1,142 @@
-/** The firewall of the host: iptables-save and iptables-restore, in the namespace of the thread. */
+/**
+ * The firewall of the host: iptables-restore and iptables-save, as processes in the thread's
+ * namespace, one for each family whatever the number of rules.
+ */
 import { spawnSync } from 'node:child_process';
 import { KernelError, type Scope } from '../core/engine/kernel.ts';
 import { parseListing } from '../core/firewall/parse.ts';
+import { type FirewallStep, type RestoreScript, restoreScripts } from '../core/firewall/restore.ts';
 import type { Family } from '../core/firewall/rule.ts';
+import { key } from '../core/plan/key.ts';
 import type { ChainObject, RuleObject } from '../core/plan/object.ts';
-import type { Step } from '../core/plan/step.ts';
+import { inverse } from '../core/plan/step.ts';
+import type { Undo } from './objects.ts';
 
 type FirewallObject = ChainObject | RuleObject;
 
 const FAMILIES: readonly Family[] = ['ip', 'ip6'];
 const SAVE: Readonly<Record<Family, string>> = { ip: 'iptables-save', ip6: 'ip6tables-save' };
+const RESTORE: Readonly<Record<Family, string>> = { ip: 'iptables-restore', ip6: 'ip6tables-restore' };
+const LISTING_LIMIT = 256 * 1024 * 1024;
 
-export class Firewall {
-  observe(scope: Scope): readonly FirewallObject[] {
-    const wanted = (kind: FirewallObject['kind']) => scope.kinds?.includes(kind) ?? true;
-    if (!wanted('chain') && !wanted('rule')) return [];
-    return FAMILIES.flatMap((family) => listFamily(family)).filter(({ kind }) => wanted(kind));
-  }
-  apply(_steps: readonly Step<FirewallObject>[]): () => void {
-    return () => {};
-  }
+/**
+ * The chains and rules of the host, foreign ones too, each rule with its place in its chain as the
+ * position. What the parser cannot read is left out; a family without its tools has none.
+ */
+export function observeFirewall(scope: Scope): readonly FirewallObject[] {
+  const wanted = (kind: FirewallObject['kind']) => scope.kinds?.includes(kind) ?? true;
+  if (!wanted('chain') && !wanted('rule')) return [];
+  return FAMILIES.flatMap(list).filter(({ kind }) => wanted(kind));
 }
 
-/** A family whose tools are not installed has no rules; what the parser cannot read is left out. */
-function listFamily(family: Family): readonly FirewallObject[] {
-  const { stdout, stderr, status, error } = spawnSync(SAVE[family], { encoding: 'utf8', maxBuffer: 1 << 30 });
-  if (error && (error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-  if (error || status !== 0) throw new KernelError(`${SAVE[family]}: ${error?.message ?? stderr.trim()}`);
+function list(family: Family): readonly FirewallObject[] {
+  const { stdout, stderr, status, error } = spawnSync(SAVE[family], { encoding: 'utf8', maxBuffer: LISTING_LIMIT });
+  if (isMissing(error)) return [];
+  if (error) throw error;
+  if (status !== 0) throw new KernelError(`${SAVE[family]}: ${stderr.trim()}`, undefined, String(status));
   return parseListing(stdout, family).tables.flatMap(({ table, chains, rules }) => {
     const counts = new Map<string, number>();
     return [
-      ...chains.map(({ name, policy }): ChainObject => ({
-        kind: 'chain',
-        family,
-        table,
-        name,
-        ...(policy && { policy }),
-      })),
-      ...rules.map(({ rule }): RuleObject => {
+      ...chains.map(({ name, policy }) => ({ kind: 'chain', family, table, name, ...(policy && { policy }) }) as const),
+      ...rules.map(({ rule }) => {
         const index = counts.get(rule.chain) ?? 0;
         counts.set(rule.chain, index + 1);
-        return { kind: 'rule', rule, position: { section: 'tail', sequence: 0, index } };
+        return { kind: 'rule', rule, position: { section: 'tail', sequence: 0, index } } as const;
       }),
     ];
   });
+}
+
+const isMissing = (error: NodeJS.ErrnoException | undefined): boolean => error?.code === 'ENOENT';
+
+/**
+ * Does the steps: one process for each family, and in it one kernel transaction for each table.
+ * All or none: throws a KernelError after taking back the family and the tables that were done.
+ */
+export function applyFirewall(steps: readonly FirewallStep[]): Undo {
+  const done: FirewallStep[] = [];
+  const takeBack = () => {
+    const back = done.toReversed().map((step) => inverse(step));
+    for (const family of FAMILIES) applyFamily(family, back, []);
+  };
+  try {
+    for (const family of FAMILIES) applyFamily(family, steps, done);
+  } catch (error) {
+    try {
+      takeBack();
+    } catch (second) {
+      const { message, step, code } = error as KernelError;
+      throw new KernelError(`${message}; taking back failed: ${(second as Error).message}`, step, code);
+    }
+    throw error;
+  }
+  return takeBack;
+}
+
+/** Does one family's part of the steps and adds to `done` what the kernel has taken, also if it throws. */
+function applyFamily(family: Family, steps: readonly FirewallStep[], done: FirewallStep[]): void {
+  let rest: readonly FirewallStep[] = steps.filter(
+    ({ object }) => (object.kind === 'rule' ? object.rule : object).family === family,
+  );
+  for (let looked = false; ; looked = true) {
+    const script = restoreScripts(rest)[0];
+    if (!script) return;
+    const failure = restore(script);
+    done.push(...(failure ? failure.committed : rest));
+    if (!failure) return;
+    rest = rest.filter((step) => !failure.committed.includes(step));
+    // What is to go may have gone already, which is no error: look once and go on without it.
+    const isRemoval = failure.step !== undefined && failure.step.op !== 'add';
+    const there = isRemoval && !looked ? withoutGone(rest, list(family)) : undefined;
+    if (!there) throw new KernelError(failure.message, failure.step, failure.code);
+    rest = there;
+  }
+}
+
+/** The steps less the removals of what is not there, and with changes of it as additions; undefined if all is there. */
+function withoutGone(
+  steps: readonly FirewallStep[],
+  there: readonly FirewallObject[],
+): readonly FirewallStep[] | undefined {
+  const counts = new Map<string, number>();
+  for (const object of there) counts.set(key(object), (counts.get(key(object)) ?? 0) + 1);
+  let gone = 0;
+  const rest = steps.flatMap((step): FirewallStep[] => {
+    if (step.op === 'add') return [step];
+    const count = counts.get(key(step.object)) ?? 0;
+    counts.set(key(step.object), count - 1);
+    if (count > 0) return [step];
+    gone += 1;
+    return step.op === 'change' ? [{ op: 'add', object: step.object }] : [];
+  });
+  return gone > 0 ? rest : undefined;
+}
+
+interface Failure {
+  readonly message: string;
+  readonly code: string;
+  /** The refused step, where the tool names its line. */
+  readonly step: FirewallStep | undefined;
+  /** The steps of the tables that were done before. */
+  readonly committed: readonly FirewallStep[];
+}
+
+function restore(script: RestoreScript): Failure | undefined {
+  const tool = RESTORE[script.family];
+  const result = spawnSync(tool, ['--noflush', '--wait'], { input: script.text, encoding: 'utf8' });
+  const { error, status, signal } = result;
+  if (error) {
+    const message = isMissing(error) ? `${tool} is not installed: install iptables` : `${tool}: ${error.message}`;
+    return { message, code: (error as NodeJS.ErrnoException).code ?? '', step: undefined, committed: [] };
+  }
+  if (status === 0) return undefined;
+  const words = result.stderr.trim();
+  const line = Number(/\bline:? (\d+)/i.exec(words)?.[1] ?? 0);
+  const step = script.stepAt(line);
+  return {
+    message: `${step ? `${step.op} ${key(step.object)}: ` : ''}${words || `${tool} ended with ${signal ?? status}`}`,
+    code: String(status ?? signal),
+    step,
+    committed: script.committedBefore(line),
+  };
 }

@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { KernelError } from '../core/engine/kernel.ts';
 import { applySteps } from './apply.ts';
-import { Firewall } from './firewall.ts';
+import { observeFirewall } from './firewall.ts';
 import { enterNamespace } from './namespace.ts';
 import { Namespaces } from './namespaces.ts';
 import { flushUdp } from './netlink/conntrack.ts';
@@ -23,7 +23,6 @@ const settings = workerData as Settings;
 if (settings.host !== undefined) enterNamespace(settings.host);
 
 const namespaces = new Namespaces(settings.folder);
-const firewall = new Firewall();
 const watches = new Map<number, Watch>();
 const timer = setInterval(listen, WATCH_INTERVAL);
 
@@ -36,9 +35,9 @@ function listen(): void {
 function perform(request: Request): unknown {
   switch (request.task) {
     case 'apply':
-      return applySteps(namespaces, firewall, request.steps);
+      return applySteps(namespaces, request.steps);
     case 'observe':
-      return [...observeObjects(namespaces, request.scope), ...firewall.observe(request.scope)];
+      return [...observeObjects(namespaces, request.scope), ...observeFirewall(request.scope)];
     case 'flush': {
       const socket = new NetlinkSocket(NETLINK_NETFILTER);
       try {
