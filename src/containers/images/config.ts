@@ -9,6 +9,7 @@ import { digestOf, isDigest } from './digest.ts';
 import type { HistoryEntry, ImageView } from './image.ts';
 
 const text = v.optional(v.nullish(v.string(), ''), '');
+const string = v.nullish(v.string());
 const texts = v.nullish(v.array(v.string()));
 const set = v.nullish(v.record(v.string(), v.looseObject({})));
 const number = v.optional(v.number());
@@ -27,18 +28,18 @@ const healthcheck = v.nullish(
 
 /** Unknown keys are dropped: nobody reads them, and the file keeps them. */
 const runConfig = v.object({
-  Hostname: text,
-  Domainname: text,
-  User: text,
+  Hostname: string,
+  Domainname: string,
+  User: string,
   Env: texts,
   Cmd: texts,
   Entrypoint: texts,
-  WorkingDir: text,
+  WorkingDir: string,
   Labels: v.nullish(v.record(v.string(), v.string())),
   ExposedPorts: set,
   Volumes: set,
   OnBuild: texts,
-  StopSignal: v.nullish(v.string()),
+  StopSignal: string,
   StopTimeout: v.nullish(v.number()),
   Shell: texts,
   Healthcheck: healthcheck,

@@ -28,7 +28,7 @@ export async function settleLayer(root: string): Promise<number> {
     for (const entry of entries) {
       if (entry.name.toString('latin1').startsWith(PREFIX)) marks.push(utf8(entry.name));
       else if (entry.isDirectory()) folders.push(join(folder, entry.name));
-      else if (entry.isFile()) files.push(join(folder, entry.name));
+      else files.push(join(folder, entry.name));
     }
     for (const stats of await Promise.all(files.map((file) => lstat(file)))) {
       if (stats.nlink > 1 && linked.has(String(stats.ino))) continue;
