@@ -72,11 +72,13 @@ export function canonicalName({ domain, path }: Reference): string {
   return `${domain}/${path}`;
 }
 
-/** `busybox`: as users write and see it. */
+/** `busybox`: as users write and see it; in full where the short form would mean another registry. */
 export function familiarName({ domain, path }: Reference): string {
-  if (domain !== DEFAULT_DOMAIN) return `${domain}/${path}`;
+  const full = `${domain}/${path}`;
+  if (domain !== DEFAULT_DOMAIN) return full;
   const isOfficial = path.startsWith(OFFICIAL) && !path.slice(OFFICIAL.length).includes('/');
-  return isOfficial ? path.slice(OFFICIAL.length) : path;
+  const short = isOfficial ? path.slice(OFFICIAL.length) : path;
+  return splitDomain(short).domain === domain ? short : full;
 }
 
 /** `busybox:1`, `busybox@sha256:…`. */
