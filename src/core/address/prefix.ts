@@ -3,6 +3,7 @@ import {
   addressOf,
   addressValue,
   BITS,
+  equalAddresses,
   isUnspecified,
   offsetAddress,
   parseAddress,
@@ -39,11 +40,11 @@ export function parseCidr(text: string): Cidr | undefined {
 /** `network/length`; undefined if it is not that, or if host bits are set. */
 export function parsePrefix(text: string): Prefix | undefined {
   const cidr = parseCidr(text);
-  return cidr && containsExactly(cidr) ? cidr.prefix : undefined;
+  return cidr && !hasHostBits(cidr) ? cidr.prefix : undefined;
 }
 
-function containsExactly({ address, prefix }: Cidr): boolean {
-  return address.words.every((word, index) => word === prefix.address.words[index]);
+export function hasHostBits({ address, prefix }: Cidr): boolean {
+  return !equalAddresses(address, prefix.address);
 }
 
 /** The block of that length which `address` lies in. */

@@ -88,7 +88,7 @@ function gatewayMode(options: Labels, label: string, internal: boolean): Gateway
 }
 
 /** Two networks cannot have one bridge. */
-export function refuseSharedBridge(id: string, { name }: BridgeSettings, networks: Iterable<NetworkRecord>): void {
+export function refuseSharedBridge(id: string, { name }: BridgeSettings, networks: readonly NetworkRecord[]): void {
   for (const other of networks) {
     if (other.bridge?.name !== name) continue;
     throw new EngineError(

@@ -1,6 +1,14 @@
 /** What a request says about pools, checked as Docker checks it: everything wrong is told at once. */
 import { parseAddress, unmapAddress, type Version } from '../address/address.ts';
-import { containsAddress, overlaps, parseCidr, printPrefix, type Cidr, type Prefix } from '../address/prefix.ts';
+import {
+  containsAddress,
+  hasHostBits,
+  overlaps,
+  parseCidr,
+  printPrefix,
+  type Cidr,
+  type Prefix,
+} from '../address/prefix.ts';
 import type { PoolRequest } from '../engine/engine.ts';
 import type { Pool } from './network.ts';
 import { refuse } from './refusals.ts';
@@ -49,7 +57,7 @@ function parseSubnet(text: string): Cidr | undefined {
 function poolProblems(request: PoolRequest, subnet: Cidr): string[] {
   const { ipRange, gateway, auxiliary = {} } = request;
   const problems: string[] = [];
-  if (request.subnet !== printPrefix(subnet.prefix) && hasHostBits(subnet)) {
+  if (hasHostBits(subnet)) {
     problems.push(`invalid subnet ${request.subnet}: it should be ${printPrefix(subnet.prefix)}`);
   }
   if (ipRange)
@@ -83,7 +91,3 @@ function memberProblems(text: string, subnet: Prefix): string[] {
 }
 
 const otherVersion = (subnet: Prefix): string => `parent subnet is an IPv${subnet.address.version} block`;
-
-function hasHostBits({ address, prefix }: Cidr): boolean {
-  return address.words.some((word, index) => word !== prefix.address.words[index]);
-}

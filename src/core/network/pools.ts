@@ -9,7 +9,7 @@ import type { NetworkRecord, Pool } from './network.ts';
 import type { RequestedPool } from './pool-request.ts';
 
 export interface PoolContext {
-  readonly networks: Iterable<NetworkRecord>;
+  readonly networks: readonly NetworkRecord[];
   readonly sources: readonly PoolSource[];
   readonly cursor: PoolCursor;
   /**
@@ -30,7 +30,7 @@ export function resolvePools(
   requested: readonly RequestedPool[],
   context: PoolContext,
 ): ResolvedPools {
-  const taken = [...context.networks].flatMap(({ ipam }) => ipam.pools.map(({ subnet }) => parsePrefix(subnet)!));
+  const taken = context.networks.flatMap(({ ipam }) => ipam.pools.map(({ subnet }) => parsePrefix(subnet)!));
   let { cursor } = context;
   const pools = versions.map((version) => {
     const [wanted, ...others] = requested.filter((pool) => pool.version === version);

@@ -119,8 +119,8 @@ function configOnly(request: NetworkRequest, context: NetworkContext): NetworkRe
 }
 
 /** The request with what the configuration network says in its place. */
-function configured(request: NetworkRequest, networks: Iterable<NetworkRecord>): NetworkRequest {
-  const config = [...networks].find(({ configOnly, name }) => configOnly && name === request.configFrom);
+function configured(request: NetworkRequest, networks: readonly NetworkRecord[]): NetworkRequest {
+  const config = networks.find(({ configOnly, name }) => configOnly && name === request.configFrom);
   if (!config) throw new EngineError('not-found', `configuration network "${request.configFrom}" does not exist`);
   if (Object.keys(request.options).length > 0) {
     throw new EngineError(
