@@ -30,7 +30,7 @@ export class Connectivity {
   /** Makes the container's sandbox with its endpoints, all or nothing. */
   async open(container: ContainerRecord, options?: ChangeOptions): Promise<Change<void>> {
     const { transactions, clock } = this.#context;
-    await this.#allocator.refresh();
+    await this.#allocator.refreshPorts();
     const change = await worded(container, () =>
       transactions.change((draft) => {
         openSandbox(draft, container, this.#allocator, clock);
@@ -50,7 +50,7 @@ export class Connectivity {
 
   async connect(networkId: string, containerId: string, settings: EndpointSettings, options?: ChangeOptions): Promise<Change<void>> {
     const { transactions, clock } = this.#context;
-    await this.#allocator.refresh();
+    await this.#allocator.refreshPorts();
     const before = findContainer(this.#context.ledger, containerId);
     const change = await worded(before, () =>
       transactions.change((draft) => {
@@ -77,9 +77,9 @@ export class Connectivity {
     return { value: undefined, steps: change.steps };
   }
 
-  async disconnect(networkId: string, containerId: string, force: boolean, options?: ChangeOptions): Promise<Change<void>> {
+  async disconnect(networkId: string, containerId: string, options?: ChangeOptions): Promise<Change<void>> {
     const { transactions } = this.#context;
-    await this.#allocator.refresh();
+    await this.#allocator.refreshPorts();
     const before = findContainer(this.#context.ledger, containerId);
     const change = await worded(before, () =>
       transactions.change((draft) => {

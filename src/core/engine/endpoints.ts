@@ -45,7 +45,7 @@ export function addEndpoint(
   if (network.configOnly) {
     throw new EngineError('forbidden', `configuration network is not available for use: ${network.name}`);
   }
-  const { ipv4, ipv6 } = allocator.addresses(draft, network, container, settings);
+  const addresses = allocator.addresses(draft, network, container, settings);
   const hasLink = network.driver !== 'host' && network.driver !== 'null';
   const prefix = network.bridge?.interfacePrefix || 'eth';
   const endpoint: EndpointRecord = {
@@ -55,12 +55,9 @@ export function addEndpoint(
     sandboxId,
     interfaceName: hasLink ? nextInterface(draft, sandboxId, prefix) : '',
     hostInterface: network.driver === 'bridge' ? `veth${clock.hex(4).slice(0, 7)}` : '',
-    mac: hasLink ? settings.mac || (isOnlyNetwork(container) && container.config.MacAddress) || macFor(ipv4, clock) : '',
-    ipv4,
-    ipv6,
+    mac: hasLink ? settings.mac || (isOnlyNetwork(container) && container.config.MacAddress) || macFor(addresses.ipv4, clock) : '',
+    ...addresses,
     linkLocalAddresses: settings.linkLocalAddresses ?? [],
-    gateway4: gatewayOf(network, ipv4, 4),
-    gateway6: gatewayOf(network, ipv6, 6),
     isGateway4: false,
     isGateway6: false,
     aliases: settings.aliases ?? [],
@@ -119,15 +116,6 @@ const isOnlyNetwork = (container: ContainerRecord): boolean => Object.keys(conta
 function macFor(ipv4: string, clock: Clock): string {
   if (ipv4) return macFromIpv4(hostAddress(ipv4));
   return `02:42:${clock.hex(4).match(/../g)!.join(':')}`;
-}
-
-/** The gateway of the pool that the address is from; internal networks and isolated ones have none. */
-function gatewayOf(network: NetworkRecord, address: string, family: 4 | 6): string {
-  if (!address || network.internal) return '';
-  const isFamily = (text: string): boolean => text.includes(':') === (family === 6);
-  const pool = network.ipam.pools.find(({ subnet }) => isFamily(subnet));
-  if (!pool) return '';
-  return pool.auxiliary?.[`DefaultGatewayIPv${family}`] ?? pool.gateway ?? '';
 }
 
 export function endpointsOf(records: Records, containerId: string): { endpoint: EndpointRecord; network: NetworkRecord }[] {

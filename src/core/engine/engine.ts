@@ -89,7 +89,7 @@ export interface Networks {
   ): Promise<Change<{ readonly id: string; readonly warning: string }>>;
   remove(ref: string, options?: ChangeOptions): Promise<Change<void>>;
   connect(ref: string, container: string, settings: EndpointSettings, options?: ChangeOptions): Promise<Change<void>>;
-  disconnect(ref: string, container: string, force: boolean, options?: ChangeOptions): Promise<Change<void>>;
+  disconnect(ref: string, container: string, options?: ChangeOptions): Promise<Change<void>>;
   /** Removes unused user-defined networks; gives their names. */
   prune(filter: PruneFilter): Promise<readonly string[]>;
 }

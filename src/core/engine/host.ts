@@ -5,6 +5,6 @@ export interface Host {
   hostname(): string;
   /** `net.ipv4.ip_local_port_range` of the engine's namespace. */
   ephemeralPorts(): Promise<{ readonly from: number; readonly to: number }>;
-  /** Something that is the same at each start on this machine: seeds the IPv6 pools. */
-  machineId(): Promise<string>;
+  /** Ten hexadecimal digits, always the same on this machine: its unique local IPv6 block (RFC 4193). */
+  uniqueLocalDigits(): Promise<string>;
 }

@@ -22,13 +22,15 @@ export class Maintenance {
   }
 
   /** Makes everything that is desired real, whatever is there: sockets die with an engine, the rest need not. */
-  async restore(desired: readonly Desired[]): Promise<void> {
-    const { transactions, log } = this.#context;
+  async restore(): Promise<void> {
+    const { transactions, ledger, settings, store, log } = this.#context;
     await transactions.quietly(async () => {
+      const desired = desiredObjects(ledger, settings);
       const steps = await this.#difference(desired);
       if (steps.length > 0) log.info(`restoring: ${steps.length} steps`);
       const sockets = desired.filter(isSocket).map((object): Step<SocketObject> => ({ op: 'add', object }));
       await transactions.apply([...steps, ...sockets]);
+      await store.settle();
     });
   }
 

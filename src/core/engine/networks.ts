@@ -35,7 +35,7 @@ export class NetworkUseCases implements Networks {
   }
 
   async create(request: NetworkRequest, options?: ChangeOptions): Promise<Change<{ id: string; warning: string }>> {
-    await this.#allocator.refresh();
+    await this.#allocator.refreshPools();
     const change = await this.#context.transactions.change((draft) => {
       const network = this.#allocator.network(draft, request);
       draft.network.put(network);
@@ -67,11 +67,11 @@ export class NetworkUseCases implements Networks {
     return this.#containerLocks.run(id, () => this.#connectivity.connect(network.id, id, settings, options));
   }
 
-  disconnect(ref: string, containerRef: string, force: boolean, options?: ChangeOptions): Promise<Change<void>> {
+  disconnect(ref: string, containerRef: string, options?: ChangeOptions): Promise<Change<void>> {
     const { ledger } = this.#context;
     const network = findNetwork(ledger, ref);
     const { id } = findContainer(ledger, containerRef);
-    return this.#containerLocks.run(id, () => this.#connectivity.disconnect(network.id, id, force, options));
+    return this.#containerLocks.run(id, () => this.#connectivity.disconnect(network.id, id, options));
   }
 
   async prune(filter: PruneFilter): Promise<readonly string[]> {

@@ -1,7 +1,8 @@
 /** The engine's start: records read, predefined networks made, what runs found again, the kernel put right. */
 import type { ContainerRecord } from '../container/container.ts';
+import { predefinedRequests } from '../network/predefined.ts';
 import { wantsStart } from '../container/restart.ts';
-import { desiredObjects, planner } from './blueprint.ts';
+import { planner } from './blueprint.ts';
 import { Allocator } from './allocator.ts';
 import { Connectivity } from './connectivity.ts';
 import { ContainerUseCases } from './containers.ts';
@@ -13,7 +14,6 @@ import { Events } from './event.ts';
 import { isAlive } from './lifecycle.ts';
 import { Maintenance } from './maintenance.ts';
 import { NetworkUseCases } from './networks.ts';
-import { predefinedNetworks } from './predefined.ts';
 import { Ledger } from './records.ts';
 import type { Exit } from './runtime.ts';
 import type { EngineSettings } from './settings.ts';
@@ -50,17 +50,22 @@ export async function startEngine(
   const networks = new NetworkUseCases(context, connectivity, allocator, containers.lifecycle.locks);
   const maintenance = new Maintenance(context, (contents.pending as readonly Intent[]).flatMap(({ objects }) => objects));
 
-  await allocator.refresh();
+  await allocator.refreshPools();
   const ends = await findEnded(context);
+  const unstarted = findUnstarted(ledger);
   await transactions.adopt((draft) => {
+    for (const { id } of unstarted) closeSandbox(draft, id);
     for (const { container, exit } of ends) {
       closeSandbox(draft, container.id);
       draft.container.put(endedRecord(container, exit));
     }
-    for (const network of predefinedNetworks(draft, context, allocator)) draft.network.put(network);
+    for (const request of predefinedRequests(settings.mtu)) {
+      if (draft.network.where('name', request.name).length > 0) continue;
+      draft.network.put(allocator.network(draft, request, { predefined: true }));
+    }
   });
-  await maintenance.restore(desiredObjects(ledger, settings));
-  for (const { container } of ends) await ports.runtime.clean(container.id);
+  await maintenance.restore();
+  for (const { id } of [...unstarted, ...ends.map(({ container }) => container)]) await ports.runtime.clean(id);
   for (const container of ledger.container.values()) if (isAlive(container)) containers.lifecycle.watch(container.id);
   await startWanted(context, containers, new Set(ends.map(({ container }) => container.id)));
   maintenance.watch();
@@ -88,11 +93,20 @@ interface Ended {
 async function findEnded({ ledger, runtime }: Context): Promise<readonly Ended[]> {
   const ended: Ended[] = [];
   for (const container of ledger.container.values()) {
-    if (!isAlive(container) && container.state.status !== 'restarting') continue;
-    if (isAlive(container) && (await runtime.adopt(container.id)) !== null) continue;
+    const { status, exitCode, oomKilled, finishedAt } = container.state;
+    if (status === 'restarting') ended.push({ container, exit: { exitCode, oomKilled, at: finishedAt } });
+    if (!isAlive(container) || (await runtime.adopt(container.id)) !== null) continue;
     ended.push({ container, exit: await runtime.exited(container.id) });
   }
   return ended;
+}
+
+/** Containers that an engine was about to start when it died: they have a sandbox, and nobody was told that they run. */
+function findUnstarted(ledger: Ledger): readonly ContainerRecord[] {
+  return [...ledger.sandbox.values()].flatMap(({ containerId }) => {
+    const container = ledger.container.get(containerId);
+    return container && !isAlive(container) ? [container] : [];
+  });
 }
 
 function endedRecord(container: ContainerRecord, exit: Exit): ContainerRecord {

@@ -2,7 +2,6 @@
 import type { Version } from '../address/address.ts';
 import { parsePrefix, type Prefix } from '../address/prefix.ts';
 import { EngineError } from '../network/error.ts';
-import { sha256 } from './sha256.ts';
 
 /** `base` is cut into subnets with prefix length `size`: an entry of the option default-address-pool. */
 export interface PoolSource {
@@ -21,9 +20,8 @@ export const DEFAULT_SOURCES: readonly PoolSource[] = [
   { base: '192.168.0.0/16', size: 20 },
 ];
 
-/** The host's own unique local block (RFC 4193), always the same for one host id. */
-export function uniqueLocalSource(hostId: string): PoolSource {
-  const digits = sha256(new TextEncoder().encode(hostId)).slice(0, 10);
+/** The host's own unique local block (RFC 4193), from its ten hexadecimal digits. */
+export function uniqueLocalSource(digits: string): PoolSource {
   return { base: `fd${digits.slice(0, 2)}:${digits.slice(2, 6)}:${digits.slice(6)}::/48`, size: 64 };
 }
 

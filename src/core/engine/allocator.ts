@@ -1,0 +1,128 @@
+/** Gives out what must not be given twice: subnets, addresses, host ports. The records say what is taken. */
+import type { ContainerRecord } from '../container/container.ts';
+import { assignAddress, claimAddress, containerGateway, poolsOf } from '../ipam/assign.ts';
+import { FIRST_POOLS, type PoolCursor } from '../ipam/choose.ts';
+import { uniqueLocalSource, type PoolSource } from '../ipam/sources.ts';
+import { allocateBindings, type PortCursor, type PortRange } from '../network/bindings.ts';
+import type { EndpointRecord, EndpointSettings } from '../network/endpoint.ts';
+import type { NetworkRecord } from '../network/network.ts';
+import type { RequestedPort } from '../network/port.ts';
+import { resolveNetwork, type NetworkContext } from '../network/resolve.ts';
+import type { Context } from './context.ts';
+import type { NetworkRequest } from './engine.ts';
+import { parseResolvConf } from './etc.ts';
+import type { Draft, Records } from './records.ts';
+
+/** What the host says that no record does. Read before each change, as it may have changed since. */
+interface HostFacts {
+  readonly avoid: readonly string[];
+  readonly bridges: readonly string[];
+  readonly ephemeral: PortRange;
+}
+
+export class Allocator {
+  readonly #context: Context;
+  #facts: HostFacts = { avoid: [], bridges: [], ephemeral: { from: 49_153, to: 65_535 } };
+  #sources: readonly PoolSource[] = [];
+  #pools: PoolCursor = FIRST_POOLS;
+  #ports: PortCursor = {};
+  #sequence = 0;
+
+  constructor(context: Context) {
+    this.#context = context;
+    for (const { sequence } of context.ledger.network.values()) this.#sequence = Math.max(this.#sequence, sequence);
+    for (const { bindingSequence } of context.ledger.endpoint.values()) {
+      this.#sequence = Math.max(this.#sequence, bindingSequence);
+    }
+  }
+
+  /** Reads the host's facts that subnets of new networks depend on. */
+  async refreshPools(): Promise<void> {
+    const { kernel, host, settings } = this.#context;
+    const objects = await kernel.observe({ sandboxes: [], kinds: ['route', 'link'] });
+    const routes = objects.flatMap((object) => (object.kind === 'route' && object.to !== 'default' ? [object.to] : []));
+    const bridges = objects.flatMap((object) => (object.kind === 'link' && object.type === 'bridge' ? [object.name] : []));
+    const { servers } = parseResolvConf(await host.resolvConf());
+    this.#facts = { ...this.#facts, avoid: [...routes, ...servers], bridges };
+    this.#sources = [...settings.addressPools, uniqueLocalSource(await host.uniqueLocalDigits())];
+  }
+
+  /** Reads the host's range of ephemeral ports. */
+  async refreshPorts(): Promise<void> {
+    this.#facts = { ...this.#facts, ephemeral: await this.#context.host.ephemeralPorts() };
+  }
+
+  /** The record of a network that is asked for. */
+  network(draft: Draft, request: NetworkRequest, options: Pick<NetworkContext, 'predefined'> = {}): NetworkRecord {
+    const { clock, settings } = this.#context;
+    const { network, cursor } = resolveNetwork(request, {
+      ...options,
+      id: clock.hex(32),
+      created: clock.now(),
+      sequence: ++this.#sequence,
+      random: clock.hex(4),
+      networks: [...draft.network.values()],
+      sources: this.#sources,
+      cursor: this.#pools,
+      avoid: this.#facts.avoid,
+      hostBridges: this.#facts.bridges,
+      defaultOptions: settings.networkOptions,
+    });
+    this.#pools = cursor;
+    return network;
+  }
+
+  /** The addresses of a new place on a network, with prefix length; empty where it has no such pool. */
+  addresses(
+    records: Records,
+    network: NetworkRecord,
+    container: ContainerRecord,
+    settings: EndpointSettings,
+  ): Pick<EndpointRecord, 'ipv4' | 'ipv6' | 'gateway4' | 'gateway6'> {
+    const taken = [...addressesInUse(records, network, container)];
+    const choose = (version: 4 | 6, wish: string | undefined): string =>
+      wish ? claimAddress(network, wish, taken) : assignAddress(network, version, taken);
+    return {
+      ipv4: choose(4, settings.ipv4Address),
+      ipv6: choose(6, settings.ipv6Address),
+      gateway4: poolsOf(network, 4).length ? containerGateway(network, 4) : '',
+      gateway6: poolsOf(network, 6).length ? containerGateway(network, 6) : '',
+    };
+  }
+
+  /** Host ports for an endpoint, in the order in which they are bound. */
+  bindings(
+    records: Records,
+    container: ContainerRecord,
+    endpoint: EndpointRecord,
+    network: NetworkRecord,
+    requested: readonly RequestedPort[],
+  ): Pick<EndpointRecord, 'bindings' | 'bindingSequence'> {
+    const inUse = [...records.endpoint.values()].filter(({ id }) => id !== endpoint.id).flatMap((other) => other.bindings);
+    const { bindings, cursor } = allocateBindings(requested, {
+      endpoint: { id: endpoint.id, containerName: container.name },
+      inUse,
+      ephemeral: this.#facts.ephemeral,
+      cursor: this.#ports,
+      hostBinding: network.bridge?.hostBinding ?? '',
+      ipv4: endpoint.ipv4 !== '',
+      ipv6: endpoint.ipv6 !== '' || (endpoint.ipv4 !== '' && this.#context.settings.firewall.userlandProxy),
+    });
+    this.#ports = cursor;
+    return { bindings, bindingSequence: ++this.#sequence };
+  }
+}
+
+/** Addresses of the network's members, and those that stopped containers asked for by name. */
+function* addressesInUse(records: Records, network: NetworkRecord, but: ContainerRecord): Iterable<string> {
+  for (const { ipv4, ipv6 } of records.endpoint.where('network', network.id)) {
+    if (ipv4) yield ipv4;
+    if (ipv6) yield ipv6;
+  }
+  for (const { id, networks } of records.container.values()) {
+    const place = networks[network.name];
+    if (id === but.id || place?.networkId !== network.id) continue;
+    if (place.ipv4Address) yield place.ipv4Address;
+    if (place.ipv6Address) yield place.ipv6Address;
+  }
+}
