@@ -1,0 +1,85 @@
+/**
+ * An iteration that can be left while it waits. A generator alone cannot: its `return` stands in line
+ * behind the `next` that waits. Here leaving first aborts the signal, which must end every wait.
+ */
+export function cancellable<T>(generate: (signal: AbortSignal) => AsyncGenerator<T>): AsyncIterableIterator<T> {
+  const controller = new AbortController();
+  const generator = generate(controller.signal);
+  return {
+    next: () => generator.next(),
+    return: async () => {
+      controller.abort();
+      return generator.return(undefined);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** Resolves when the signal is aborted; never, if it never is. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+/** Sources that push and can be told to pause. */
+export interface ChannelSource {
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+const HIGH_WATER = 16;
+
+/** Hands what sources push to the one consumer that pulls; the sources pause while it is behind. */
+export class Channel<T> implements AsyncIterableIterator<T> {
+  readonly #source: ChannelSource;
+  readonly #values: T[] = [];
+  #waiting: ((result: IteratorResult<T>) => void)[] = [];
+  #ended = false;
+
+  constructor(source: ChannelSource) {
+    this.#source = source;
+  }
+
+  get empty(): boolean {
+    return this.#values.length === 0;
+  }
+
+  push(value: T): void {
+    if (this.#ended) return;
+    const waiting = this.#waiting.shift();
+    if (waiting) return waiting({ done: false, value });
+    this.#values.push(value);
+    if (this.#values.length === HIGH_WATER) this.#source.pause();
+  }
+
+  /** What was pushed before is still handed out. */
+  end(): void {
+    this.#ended = true;
+    for (const waiting of this.#waiting) waiting({ done: true, value: undefined });
+    this.#waiting = [];
+  }
+
+  next(): Promise<IteratorResult<T>> {
+    const value = this.#values.shift();
+    if (value !== undefined) {
+      if (this.#values.length === HIGH_WATER - 1) this.#source.resume();
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  return(): Promise<IteratorResult<T>> {
+    this.#values.length = 0;
+    this.end();
+    this.#source.close();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
