@@ -5,6 +5,8 @@ import type { Desired } from '../plan/object.ts';
 
 export interface Driver {
   network(network: NetworkRecord, options: FirewallOptions): readonly Desired[];
-  /** Only for endpoints whose sandbox is a namespace of its own. */
   endpoint(place: Place, options: FirewallOptions): readonly Desired[];
 }
+
+/** For networks that make nothing: `null` leaves its containers alone, `host` lends them the host's links. */
+export const nothing: Driver = { network: () => [], endpoint: () => [] };

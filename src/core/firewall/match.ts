@@ -38,8 +38,10 @@ export function printMatch(match: Match): MatchText | undefined {
     case 'protocol':
       return plain(4, `-p ${word(match.name, 'protocol')}`);
     case 'port': {
-      const [option, rank] = match.side === 'source' ? ['--sport', 0] : ['--dport', 1];
-      return extended(match.of, `${option} ${ports(match.range)}`, Number(rank));
+      const range = ports(match.range);
+      return match.side === 'source'
+        ? extended(match.of, `--sport ${range}`)
+        : extended(match.of, `--dport ${range}`, 1);
     }
     case 'multiport': {
       const option = { source: '--sports', destination: '--dports', either: '--ports' }[match.side];

@@ -95,7 +95,7 @@ function tableCommands(steps: readonly FirewallStep[], table: Table): Command[] 
     placed
       .filter(({ object }) => (object.position.section === 'tail') === (op === 'append'))
       .map(({ object, step }): Command => ({ table, step, op, rule: object.rule }));
-  return [...chains, ...deletions, ...place('insert').reverse(), ...place('append'), ...flushes, ...removals];
+  return [...chains, ...deletions, ...place('insert').toReversed(), ...place('append'), ...flushes, ...removals];
 }
 
 function script(family: Family, commands: readonly Command[]): RestoreScript {

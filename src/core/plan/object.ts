@@ -37,7 +37,7 @@ export interface BridgeLink {
   readonly up: boolean;
 }
 
-/** A veth pair: the end that stays (`name`, port of `master`) and the peer, born in the sandbox. */
+/** A veth pair: the end that stays (`name`, port of `master`) and the peer, born in the sandbox. `mtu` and `up` are of both ends. */
 export interface VethLink {
   readonly kind: 'link';
   readonly type: 'veth';
@@ -114,6 +114,8 @@ export interface ChainObject {
   readonly table: Table;
   readonly name: string;
   readonly policy?: 'ACCEPT' | 'DROP';
+  /** Users write rules of their own into it: a repair leaves there what it does not know. */
+  readonly open?: true;
 }
 
 /**

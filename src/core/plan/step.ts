@@ -24,7 +24,7 @@ export function inverse<T extends HostObject>(step: Step<T>): Step<T> {
 
 /** The steps that take `steps` back, in the order in which to do them. */
 export function undo<T extends HostObject>(steps: readonly Step<T>[]): Step<T>[] {
-  return [...steps].reverse().flatMap((step): Step<T>[] => {
+  return steps.toReversed().flatMap((step): Step<T>[] => {
     const contents = step.op === 'remove' ? (step.contents ?? []) : [];
     return [inverse(step), ...contents.map((object): Step<T> => ({ op: 'add', object }))];
   });
