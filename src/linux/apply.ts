@@ -48,7 +48,7 @@ function perform(namespaces: Namespaces, step: PlainStep): Undo {
       case 'add':
         return addObject(namespaces, step.object);
       case 'remove':
-        return removeObject(namespaces, step.object);
+        return removeObject(namespaces, step.object, step.contents);
       case 'change':
         return changeObject(namespaces, step.before, step.object);
     }

@@ -9,7 +9,7 @@ import { type FirewallStep, type RestoreScript, restoreScripts } from '../core/f
 import type { Family } from '../core/firewall/rule.ts';
 import { key } from '../core/plan/key.ts';
 import type { ChainObject, RuleObject } from '../core/plan/object.ts';
-import { inverse } from '../core/plan/step.ts';
+import { undo } from '../core/plan/step.ts';
 import type { Undo } from './objects.ts';
 
 type FirewallObject = ChainObject | RuleObject;
@@ -56,7 +56,7 @@ const isMissing = (error: NodeJS.ErrnoException | undefined): boolean => error?.
 export function applyFirewall(steps: readonly FirewallStep[]): Undo {
   const done: FirewallStep[] = [];
   const takeBack = () => {
-    const back = done.toReversed().map((step) => inverse(step));
+    const back = undo(done);
     for (const family of FAMILIES) applyFamily(family, back, []);
   };
   try {
@@ -88,9 +88,23 @@ function applyFamily(family: Family, steps: readonly FirewallStep[], done: Firew
     // What is to go may have gone already, which is no error: look once and go on without it.
     const isRemoval = failure.step !== undefined && failure.step.op !== 'add';
     const there = isRemoval && !looked ? withoutGone(rest, list(family)) : undefined;
-    if (!there) throw new KernelError(failure.message, failure.step, failure.code);
+    if (!there) {
+      const step = failure.step ?? jumpToNowhere(rest, list(family));
+      throw new KernelError(`${step ? `${step.op} ${key(step.object)}: ` : ''}${failure.message}`, step, failure.code);
+    }
     rest = there;
   }
+}
+
+/** The step to blame where the tool names the line of its table's end: iptables on nftables looks for chains then. */
+function jumpToNowhere(steps: readonly FirewallStep[], there: readonly FirewallObject[]): FirewallStep | undefined {
+  const chains = new Set([...there, ...steps.map(({ object }) => object)].map((object) => key(object)));
+  return steps.find(({ op, object }) => {
+    if (op === 'remove' || object.kind !== 'rule') return false;
+    const { family, table, target } = object.rule;
+    if (target.kind !== 'jump' && target.kind !== 'goto') return false;
+    return !chains.has(key({ kind: 'chain', family, table, name: target.chain }));
+  });
 }
 
 /** The steps less the removals of what is not there, and with changes of it as additions; undefined if all is there. */
@@ -132,11 +146,10 @@ function restore(script: RestoreScript): Failure | undefined {
   if (status === 0) return undefined;
   const words = result.stderr.trim();
   const line = Number(/\bline:? (\d+)/i.exec(words)?.[1] ?? 0);
-  const step = script.stepAt(line);
   return {
-    message: `${step ? `${step.op} ${key(step.object)}: ` : ''}${words || `${tool} ended with ${signal ?? status}`}`,
+    message: words || `${tool} ended with ${signal ?? status}`,
     code: String(status ?? signal),
-    step,
+    step: script.stepAt(line),
     committed: script.committedBefore(line),
   };
 }

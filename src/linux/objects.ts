@@ -41,9 +41,14 @@ export function addObject(namespaces: Namespaces, object: PlainObject): Undo {
   return () => removeObject(namespaces, object);
 }
 
-/** What is gone already is as it should be; then there is nothing to take back. */
-export function removeObject(namespaces: Namespaces, object: PlainObject): Undo {
-  const undo = () => void addObject(namespaces, object);
+/**
+ * Removes the object, and `contents` with it. What is gone already is as it should be; then there is
+ * nothing to take back.
+ */
+export function removeObject(namespaces: Namespaces, object: PlainObject, contents: readonly PlainObject[] = []): Undo {
+  const undo = () => {
+    for (const lost of [object, ...contents]) addObject(namespaces, lost);
+  };
   const nothing = () => {};
   try {
     switch (object.kind) {

@@ -8,16 +8,11 @@ import { listRoutes } from './netlink/route.ts';
 import { readSysctl } from './sysctl.ts';
 
 /** The settings that decide whether packets are forwarded and filtered. */
-const SYSCTLS = [
-  'net/ipv4/ip_forward',
-  'net/ipv6/conf/all/forwarding',
-  'net/ipv6/conf/default/forwarding',
-  'net/bridge/bridge-nf-call-iptables',
-  'net/bridge/bridge-nf-call-ip6tables',
-];
-/** The same for each link. */
+const SYSCTLS = ['net/ipv4/ip_forward', 'net/bridge/bridge-nf-call-iptables', 'net/bridge/bridge-nf-call-ip6tables'];
+/** The same for each link, for `all` of them, and for those to come (`default`). */
 const LINK_SYSCTLS = [
   (link: string) => `net/ipv4/conf/${link}/route_localnet`,
+  (link: string) => `net/ipv6/conf/${link}/forwarding`,
   (link: string) => `net/ipv6/conf/${link}/disable_ipv6`,
   (link: string) => `net/ipv6/conf/${link}/accept_ra`,
 ];
@@ -78,7 +73,8 @@ export function observeObjects(namespaces: Namespaces, scope: Scope): readonly K
 }
 
 function sysctls(namespace: Namespace, links: readonly Link[]): SysctlObject[] {
-  const names = [...SYSCTLS, ...links.flatMap(({ name }) => LINK_SYSCTLS.map((sysctl) => sysctl(name)))];
+  const owners = ['all', 'default', ...links.map(({ name }) => name)];
+  const names = [...SYSCTLS, ...owners.flatMap((owner) => LINK_SYSCTLS.map((sysctl) => sysctl(owner)))];
   return names.flatMap((name) => {
     const value = readSysctl(name);
     return value === undefined ? [] : [{ kind: 'sysctl', namespace, name, value }];
