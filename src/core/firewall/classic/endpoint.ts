@@ -57,6 +57,13 @@ function familyOf({ hostAddress }: PortBinding): Family {
   return hostAddress.includes(':') ? 'ip6' : 'ip';
 }
 
+/** Of rules that only drop any may lead. */
+const UNORDERED = {
+  table: 'raw',
+  chain: 'PREROUTING',
+  position: { section: 'tail', sequence: 0, index: 0 },
+} as const;
+
 class EndpointRules {
   readonly #sheet: Sheet;
   readonly #place: Place;
@@ -116,14 +123,14 @@ class EndpointRules {
   refuseDirectAccess(trusted: readonly string[]): void {
     for (const link of trusted) {
       this.#sheet.rule(
-        this.#last('raw', 'PREROUTING'),
+        { table: 'raw', chain: 'PREROUTING', position: { section: 'head', sequence: 0, index: 0 } },
         [to(this.#address), into(link)],
         ACCEPT,
         `${link} is trusted by ${this.#place.network.name}: machines there may call ${this.#name} by its own address.`,
       );
     }
     this.#sheet.rule(
-      this.#last('raw', 'PREROUTING'),
+      UNORDERED,
       [to(this.#address), not(into(this.#bridge))],
       DROP,
       `Other machines reach ${this.#name} through published ports of the host only, not by its own address; it is dropped in raw as there the packet still has the destination that it was sent to.`,
@@ -134,7 +141,7 @@ class EndpointRules {
     const host = parseAddress(hostAddress);
     if (!host || !isLoopback(host)) return;
     this.#sheet.rule(
-      this.#last('raw', 'PREROUTING'),
+      UNORDERED,
       [to(hostAddress), not(into('lo')), ...toPort(protocol, hostPort)],
       DROP,
       `Port ${hostPort}/${protocol} is published on loopback alone: a neighbour on the link may not reach it with a forged destination.`,

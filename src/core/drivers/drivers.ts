@@ -1,0 +1,44 @@
+/** Everything that the records call for, record by record: the drivers' objects and the firewall's. */
+import { classic } from '../firewall/classic/classic.ts';
+import type { FirewallLayout, FirewallOptions, Place } from '../firewall/layout.ts';
+import type { NetworkRecord } from '../network/network.ts';
+import type { Desired } from '../plan/object.ts';
+import { ENGINE } from '../plan/owner.ts';
+import { bridge } from './bridge.ts';
+import { nothing, type Driver } from './driver.ts';
+
+export { sandboxObjects } from './sandbox.ts';
+
+const DRIVERS: Readonly<Record<string, Driver>> = { bridge, host: nothing, null: nothing };
+
+/** What is there as long as the engine is. */
+export function engineObjects(options: FirewallOptions, layout: FirewallLayout = classic): Desired[] {
+  const forwarding: Desired = {
+    kind: 'sysctl',
+    namespace: 'host',
+    name: 'net/ipv4/ip_forward',
+    value: '1',
+    owner: ENGINE,
+    why: 'The host routes between its bridges and its other links.',
+  };
+  return [...(options.ipForward ? [forwarding] : []), ...layout.engine(options)];
+}
+
+export function networkObjects(
+  network: NetworkRecord,
+  options: FirewallOptions,
+  layout: FirewallLayout = classic,
+): Desired[] {
+  if (network.configOnly) return [];
+  return [...driverOf(network).network(network, options), ...layout.network(network, options)];
+}
+
+export function endpointObjects(place: Place, options: FirewallOptions, layout: FirewallLayout = classic): Desired[] {
+  return [...driverOf(place.network).endpoint(place, options), ...layout.endpoint(place, options)];
+}
+
+function driverOf(network: NetworkRecord): Driver {
+  const driver = DRIVERS[network.driver];
+  if (!driver) throw new Error(`network ${network.name} has the driver ${network.driver}, which is not known`);
+  return driver;
+}
