@@ -6,7 +6,7 @@ const groups = (...numbers: readonly number[]): number =>
   numbers.reduce((mask, number) => mask | (1 << (number - 1)), 0);
 
 /** RTNLGRP_: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE; IPV4_NETCONF and IPV6_NETCONF tell of forwarding. */
-const ROUTE_GROUPS = groups(1, 5, 7, 9, 11, 17, 19);
+const ROUTE_GROUPS = groups(1, 5, 7, 9, 11, 24, 25);
 /** NFNLGRP_NFTABLES */
 const NETFILTER_GROUPS = groups(7);
 

@@ -1,10 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { kernelContract } from '../../src/core/engine/kernel.contract.ts';
+import type { KernelObject } from '../../src/core/plan/object.ts';
+import type { Step } from '../../src/core/plan/step.ts';
 import { LinuxKernel } from '../../src/linux/kernel.ts';
-import { createNamespace, removeNamespace } from '../../src/linux/namespace.ts';
+import { createNamespace, removeNamespace, withNamespace } from '../../src/linux/namespace.ts';
 import { bundleWorker } from './worker.ts';
 
 const run = mkdtempSync(join(tmpdir(), 'c-kernel-'));
@@ -30,3 +33,251 @@ afterAll(() => {
 });
 
 kernelContract('LinuxKernel', make);
+
+const step = (op: 'add' | 'remove', object: KernelObject): Step<KernelObject> => ({
+  op,
+  object: { ...object, owner: { kind: 'engine', id: 'test', name: 'test' }, why: 'The test asks for it.' },
+});
+
+const SANDBOX: KernelObject = { kind: 'namespace', id: 'c-sandbox' };
+const GATEWAY = {
+  kind: 'address',
+  namespace: 'host',
+  link: 'br-c',
+  address: '10.1.0.1/16',
+  broadcast: '10.1.255.255',
+} as const;
+const ROUTE = {
+  kind: 'route',
+  namespace: 'c-sandbox',
+  family: 'ip',
+  to: 'default',
+  via: '10.1.0.1',
+  link: 'eth0',
+} as const;
+
+/** One container's place on a bridge. */
+const ENDPOINT: readonly KernelObject[] = [
+  { kind: 'link', type: 'bridge', namespace: 'host', name: 'br-c', mac: '02:42:0a:01:00:01', up: true },
+  GATEWAY,
+  { kind: 'sysctl', namespace: 'host', name: 'net/ipv4/ip_forward', value: '1' },
+  SANDBOX,
+  { kind: 'link', type: 'loopback', namespace: 'c-sandbox', name: 'lo', up: true },
+  {
+    kind: 'link',
+    type: 'veth',
+    namespace: 'host',
+    name: 'vethc',
+    mtu: 1400,
+    master: 'br-c',
+    hairpin: true,
+    up: true,
+    peer: { namespace: 'c-sandbox', name: 'eth0', mac: '02:42:0a:01:00:02' },
+  },
+  { ...GATEWAY, namespace: 'c-sandbox', link: 'eth0', address: '10.1.0.2/16' },
+  { kind: 'address', namespace: 'c-sandbox', link: 'eth0', address: 'fd00:1::2/64', nodad: true },
+  ROUTE,
+  { ...ROUTE, family: 'ip6', via: 'fd00:1::1' },
+];
+
+const CHAIN = { kind: 'chain', family: 'ip', table: 'filter', name: 'C-OWN' } as const;
+const RULES: readonly KernelObject[] = [
+  {
+    kind: 'rule',
+    position: { section: 'head', sequence: 1, index: 0 },
+    rule: {
+      family: 'ip',
+      table: 'nat',
+      chain: 'POSTROUTING',
+      matches: [
+        { kind: 'source', prefix: '10.1.0.0/16' },
+        { kind: 'out', link: 'br-c', not: true },
+      ],
+      target: { kind: 'masquerade' },
+    },
+  },
+  CHAIN,
+  {
+    kind: 'rule',
+    position: { section: 'head', sequence: 1, index: 0 },
+    rule: { family: 'ip', table: 'filter', chain: 'FORWARD', matches: [], target: { kind: 'jump', chain: 'C-OWN' } },
+  },
+  {
+    kind: 'rule',
+    position: { section: 'tail', sequence: 1, index: 0 },
+    rule: {
+      family: 'ip',
+      table: 'filter',
+      chain: 'FORWARD',
+      matches: [
+        { kind: 'in', link: 'br-c' },
+        { kind: 'out', link: 'br-c', not: true },
+      ],
+      target: { kind: 'accept' },
+    },
+  },
+];
+
+// What the contract sees through the port itself is checked here with other tools.
+describe('as other tools see it', () => {
+  let kernel: LinuxKernel;
+  let host: string;
+
+  beforeEach(async () => {
+    kernel = await make();
+    host = hosts.at(-1)!;
+  });
+
+  afterEach(async () => {
+    await kernel.apply([step('remove', SANDBOX)]);
+    await kernel.close();
+  });
+
+  const run = (path: string, ...command: readonly string[]) =>
+    execFileSync('nsenter', [`--net=${path}`, ...command], { encoding: 'utf8' });
+  const onHost = (...command: readonly string[]) => run(host, ...command);
+  const inside = (...command: readonly string[]) => run(kernel.namespacePath('c-sandbox'), ...command);
+  const attach = () => kernel.apply(ENDPOINT.map((object) => step('add', object)));
+
+  test('links, addresses, routes and settings are what was asked for', async () => {
+    await attach();
+    expect(JSON.parse(onHost('ip', '-j', '-d', 'link', 'show', 'vethc'))).toMatchObject([
+      {
+        master: 'br-c',
+        mtu: 1400,
+        operstate: 'UP',
+        linkinfo: { info_kind: 'veth', info_slave_data: { hairpin: true } },
+      },
+    ]);
+    expect(JSON.parse(onHost('ip', '-j', '-4', 'address', 'show', 'br-c'))).toMatchObject([
+      {
+        addr_info: [{ local: '10.1.0.1', prefixlen: 16, broadcast: '10.1.255.255', scope: 'global' }],
+      },
+    ]);
+    expect(JSON.parse(onHost('ip', '-j', 'link', 'show', 'br-c'))).toMatchObject([{ address: '02:42:0a:01:00:01' }]);
+    const eth0 = JSON.parse(inside('ip', '-j', 'address', 'show', 'eth0')) as { addr_info: { local: string }[] }[];
+    expect(eth0).toMatchObject([{ operstate: 'UP', mtu: 1400, address: '02:42:0a:01:00:02' }]);
+    expect(eth0[0]!.addr_info).toContainEqual(
+      expect.objectContaining({ local: '10.1.0.2', broadcast: '10.1.255.255' }),
+    );
+    expect(eth0[0]!.addr_info).toContainEqual(expect.objectContaining({ local: 'fd00:1::2', nodad: true }));
+    expect(inside('ip', 'route')).toBe(
+      'default via 10.1.0.1 dev eth0 \n10.1.0.0/16 dev eth0 proto kernel scope link src 10.1.0.2 \n',
+    );
+    expect(inside('ip', '-6', 'route')).toContain('default via fd00:1::1 dev eth0');
+    inside('busybox', 'ping', '-c1', '-W2', '10.1.0.1');
+    inside('busybox', 'ping', '-c1', '-W2', '127.0.0.1');
+    expect(withNamespace(host, () => readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8'))).toBe('1\n');
+  });
+
+  test('rules of other programs stay, and stand where they stood', async () => {
+    onHost('iptables', '-A', 'FORWARD', '-i', 'foreign', '-j', 'DROP');
+    await kernel.apply(RULES.map((object) => step('add', object)));
+    const rules = () =>
+      onHost('iptables-save')
+        .split('\n')
+        .filter((line) => line.startsWith('-A'));
+    expect(rules()).toEqual([
+      '-A FORWARD -j C-OWN',
+      '-A FORWARD -i foreign -j DROP',
+      '-A FORWARD -i br-c ! -o br-c -j ACCEPT',
+      '-A POSTROUTING -s 10.1.0.0/16 ! -o br-c -j MASQUERADE',
+    ]);
+    await kernel.apply(RULES.toReversed().map((object) => step('remove', object)));
+    expect(rules()).toEqual(['-A FORWARD -i foreign -j DROP']);
+  });
+
+  test("the message has the kernel's own words, and its explanation where it gives one", async () => {
+    await attach();
+    const apply = (object: KernelObject) => kernel.apply([step('add', object)]);
+    await expect(apply({ ...GATEWAY, link: 'missing' })).rejects.toThrow(
+      'add address host missing 10.1.0.1/16: No such device',
+    );
+    await expect(apply({ ...ROUTE, to: '10.8.0.0/16', via: '192.0.2.1' })).rejects.toMatchObject({
+      message: 'add route c-sandbox ip 10.8.0.0/16: Network is unreachable: Nexthop has invalid gateway',
+      code: 'ENETUNREACH',
+    });
+    await expect(apply({ ...CHAIN, name: 'C-'.repeat(20) })).rejects.toThrow(/too long/);
+  });
+
+  test('what could not be taken back is told', async () => {
+    await attach();
+    const bridge: KernelObject = { kind: 'link', type: 'bridge', namespace: 'host', name: 'br-d', up: true };
+    const removal = step('remove', bridge);
+    onHost('ip', 'link', 'add', 'br-d', 'type', 'bridge');
+    // Its undo would give it a MAC address that no link can have.
+    const impossible = { ...removal, object: { ...removal.object, mac: '01:00:00:00:00:00' } } as typeof removal;
+    await expect(kernel.apply([impossible, step('add', GATEWAY)])).rejects.toThrow(
+      /^add address host br-c 10\.1\.0\.1\/16: File exists.*; remove link host br-d was not taken back: /,
+    );
+  });
+
+  test('a removed sandbox leaves nothing alive, though it was watched and spoken with', async () => {
+    await attach();
+    const changes: string[] = [];
+    const watch = kernel.watch('c-sandbox', () => changes.push('changed'));
+    await kernel.observe({ sandboxes: ['c-sandbox'] });
+    await kernel.apply([step('remove', SANDBOX)]);
+    // The other end of the pair goes when the kernel ends the namespace, once nobody holds it.
+    await expect.poll(() => onHost('ip', '-br', 'link'), { timeout: 5000 }).not.toContain('vethc');
+    expect(changes).not.toEqual([]);
+    watch.close();
+  });
+
+  test.each([
+    { what: 'link', command: ['ip', 'link', 'add', 'foreign', 'type', 'bridge'] },
+    { what: 'address', command: ['ip', 'address', 'add', '192.0.2.1/24', 'dev', 'lo'] },
+    { what: 'IPv6 address', command: ['ip', 'address', 'add', '2001:db8::1/64', 'dev', 'lo', 'nodad'] },
+    { what: 'rule', command: ['iptables', '-t', 'nat', '-A', 'POSTROUTING', '-j', 'MASQUERADE'] },
+    { what: 'flush of the rules', command: ['iptables', '-F'] },
+    { what: 'setting', command: ['sysctl', '-qw', 'net.ipv4.ip_forward=1'] },
+  ])('a watch tells of a foreign change: $what', async ({ command }) => {
+    await kernel.apply(RULES.map((object) => step('add', object)));
+    let changes = 0;
+    const watch = kernel.watch('host', () => (changes += 1));
+    await kernel.observe({ sandboxes: [], kinds: ['namespace'] });
+    onHost(...command);
+    await expect.poll(() => changes, { timeout: 3000 }).toBeGreaterThan(0);
+    watch.close();
+  });
+
+  test('UDP flows are forgotten by the address and port that they were sent to', async () => {
+    const flows = [
+      ['udp', '192.0.2.1', '192.0.2.9', '53'],
+      ['udp', '192.0.2.2', '192.0.2.9', '53'],
+      ['udp', '192.0.2.1', '192.0.2.8', '53'],
+      ['udp', '192.0.2.1', '192.0.2.9', '54'],
+      ['udp', '2001:db8::1', '2001:db8::9', '53'],
+      ['tcp', '192.0.2.1', '192.0.2.9', '53'],
+    ] as const;
+    for (const [protocol, from, to, port] of flows) {
+      const state = protocol === 'tcp' ? ['--state', 'ESTABLISHED'] : [];
+      const ends = ['-s', from, '-d', to, '--sport', '4000', '--dport', port];
+      onHost('conntrack', '-I', '-p', protocol, '-t', '60', ...state, ...ends);
+    }
+    const left = () =>
+      ['ipv4', 'ipv6'].flatMap((family) =>
+        onHost('conntrack', '-L', '-f', family)
+          .split('\n')
+          .flatMap((line) => /^(\w+) .*?dst=(\S+) .*?dport=(\d+)/.exec(line)?.slice(1).join(' ') ?? []),
+      );
+    expect(await kernel.flushUdpConntrack({ address: '192.0.2.9', port: 53 })).toBe(2);
+    expect(left().sort()).toEqual(['tcp 192.0.2.9 53', 'udp 192.0.2.8 53', 'udp 192.0.2.9 54', 'udp 2001:db8::9 53']);
+    expect(await kernel.flushUdpConntrack({ address: '', port: 53 })).toBe(2);
+    expect(left().sort()).toEqual(['tcp 192.0.2.9 53', 'udp 192.0.2.9 54']);
+  });
+
+  test('a new port finds the sandboxes of the one before it', async () => {
+    await attach();
+    const before = await kernel.observe({ sandboxes: ['c-sandbox'], kinds: ['link', 'route'] });
+    await kernel.close();
+    kernel = new LinuxKernel({ runDirectory: join(kernel.namespacePath(''), '..'), hostNamespace: host, worker });
+    expect(await kernel.observe({ sandboxes: ['c-sandbox'], kinds: ['link', 'route'] })).toEqual(before);
+  });
+
+  test('a worker that cannot start refuses every request', async () => {
+    const lost = new LinuxKernel({ runDirectory: host, hostNamespace: `${host}-missing`, worker });
+    await expect(lost.observe({ sandboxes: [] })).rejects.toThrow('ENOENT');
+    await lost.close();
+  });
+});
