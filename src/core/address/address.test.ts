@@ -28,7 +28,7 @@ const anyAddress = fc.oneof(
   fc.array(fc.constantFrom(0n, 0n, 1n, 0xffffn), { minLength: 8, maxLength: 8 }).map((groups) =>
     addressOf(
       6,
-      groups.reduce((value, group) => value * 0x10000n + group, 0n),
+      groups.reduce<bigint>((value, group) => value * 0x10000n + group, 0n),
     )!,
   ),
 );
