@@ -95,6 +95,9 @@ async function busyboxLayer(): Promise<Layer> {
     '/tmp': { folder: true, mode: 0o1777 },
     '/var/tmp': { folder: true, mode: 0o1777 },
     '/usr/bin': { folder: true },
+    '/dev': { folder: true },
+    '/proc': { folder: true },
+    '/sys': { folder: true },
   };
   return layer(tree, 'busybox of Debian');
 }

@@ -49,7 +49,8 @@ export class ImageStore implements Images {
 
   /** `root`: a folder of the store's own; made if missing. What a crash left half done is removed. */
   static async open(root: string, options: ImageStoreOptions = {}): Promise<ImageStore> {
-    await rm(join(root, 'work'), { recursive: true, force: true });
+    // A tar that outlived its parent may still write there for a moment.
+    await rm(join(root, 'work'), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     await mkdir(join(root, 'work'), { recursive: true, mode: 0o700 });
     const store = new ImageStore(root, await Catalog.open(root), await Layers.open(join(root, 'layers')), options);
     await store.#work(async () => undefined);
@@ -150,7 +151,7 @@ export class ImageStore implements Images {
     const sources = await Promise.all(
       [...chosen].map(async ([id, names]) => {
         const { created, rootfs } = this.#catalog.get(id)!;
-        const tags = [...new Set(names.map(familiar))];
+        const tags = [...new Set(names.map(familiar))].sort();
         return { config: await this.#catalog.content(id), id, created, tags, diffIds: rootfs.diff_ids };
       }),
     );

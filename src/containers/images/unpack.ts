@@ -7,6 +7,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
 import { EngineError } from '../../core/network/error.ts';
 
 const ARGUMENTS = [
@@ -25,33 +26,31 @@ const ARGUMENTS = [
 /** How much of tar's complaints is kept. */
 const LONGEST_COMPLAINT = 2000;
 
-/** Unpacks a plain tar into an existing, empty folder; reads the archive to its end. */
+/** Unpacks a plain tar into an existing, empty folder. tar has ended when this settles. */
 export async function unpack(archive: AsyncIterable<Uint8Array>, folder: string): Promise<void> {
   const tar = spawn('tar', [...ARGUMENTS, `--directory=${folder}`], {
     stdio: ['pipe', 'ignore', 'pipe'],
     env: { PATH: process.env['PATH'], LC_ALL: 'C' },
   });
-  const ended = once(tar, 'close') as Promise<[code: number | null, signal: string | null]>;
-  // It is awaited below; until then a failure to start must not count as unhandled.
-  ended.catch(() => undefined);
   let complaint = '';
   tar.stderr.setEncoding('utf8').on('data', (text: string) => {
     if (complaint.length < LONGEST_COMPLAINT) complaint += text;
   });
-  // tar may end before its input does; its exit code tells whether that was right.
-  tar.stdin.on('error', () => undefined);
-  try {
-    for await (const chunk of archive) {
-      if (!tar.stdin.writable) continue;
-      if (!tar.stdin.write(chunk)) await Promise.race([once(tar.stdin, 'drain'), ended]);
-    }
-    tar.stdin.end();
-    const [code, signal] = await ended;
-    if (code !== 0) {
-      const reason = complaint.trim() || `tar ended with ${signal ?? code}`;
-      throw new EngineError('invalid', `cannot unpack the layer: ${reason}`);
-    }
-  } finally {
-    tar.kill('SIGKILL');
+  const [fed, ended] = await Promise.allSettled([
+    pipeline(archive, tar.stdin),
+    once(tar, 'close') as Promise<[code: number | null, signal: string | null]>,
+  ]);
+  // A broken pipe is but the trace of tar's own end.
+  if (fed.status === 'rejected' && !isPipeError(fed.reason)) throw fed.reason;
+  if (ended.status === 'rejected') throw ended.reason;
+  const [code, signal] = ended.value;
+  if (code !== 0) {
+    const reason = complaint.trim() || `tar ended with ${signal ?? code}`;
+    throw new EngineError('invalid', `cannot unpack the layer: ${reason}`);
   }
+  if (fed.status === 'rejected') throw fed.reason;
+}
+
+function isPipeError(error: unknown): boolean {
+  return ['EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
