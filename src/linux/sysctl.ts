@@ -1,5 +1,6 @@
 /** Kernel settings of the namespace that the thread is in: files below /proc/sys. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** `name` has slashes: a link's name may hold a dot. */
 function path(name: string): string {
@@ -17,6 +18,9 @@ export function readSysctl(name: string): string | undefined {
   }
 }
 
+/** Writes a setting. Those of bridge filtering come with a kernel module, which is loaded if it is not there. */
 export function writeSysctl(name: string, value: string): void {
+  // What modprobe has to say is said better by the setting that is still missing.
+  if (name.startsWith('net/bridge/') && !existsSync(path(name))) spawnSync('modprobe', ['br_netfilter']);
   writeFileSync(path(name), value, { flag: 'r+' });
 }
