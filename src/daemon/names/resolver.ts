@@ -1,0 +1,148 @@
+import dgram from 'node:dgram';
+import net from 'node:net';
+import type { Names } from '../../core/engine/names.ts';
+import { withNamespace } from '../../linux/namespace.ts';
+import { openTcpListener, openUdp } from '../../linux/socket.ts';
+import type { Held, Warn } from '../held.ts';
+import type { Server, Transport } from './channel.ts';
+import { answerLimit, Forwarder } from './forwarder.ts';
+import { frame, FrameReader } from './frame.ts';
+import { localAnswers } from './local.ts';
+import { type Query, RCODE, readQuery, writeAnswer } from './message.ts';
+import { endRedirect, redirect, RESOLVER_ADDRESS } from './redirect.ts';
+
+const DNS_PORT = 53;
+/** TCP connections at a time, and how long one may be silent. */
+const CONNECTIONS = 256;
+const IDLE_MS = 10_000;
+
+export interface Sandbox {
+  readonly id: string;
+  /** The path of its network namespace. */
+  readonly namespace: string;
+}
+
+/** The name server of one sandbox, within its namespace. It keeps the namespace alive until it is closed. */
+export class Resolver implements Held {
+  readonly #sandbox: Sandbox;
+  readonly #names: Names;
+  readonly #warn: Warn;
+  readonly #forwarder = new Forwarder();
+  readonly #datagrams: dgram.Socket;
+  readonly #server: net.Server;
+  readonly #connections = new Set<net.Socket>();
+  #closed = false;
+
+  /** Listens and is reachable when this returns. Throws SystemError or NftError. */
+  constructor(sandbox: Sandbox, names: Names, warn: Warn) {
+    this.#sandbox = sandbox;
+    this.#names = names;
+    this.#warn = warn;
+    const fds = withNamespace(sandbox.namespace, () => ({
+      udp: openUdp(RESOLVER_ADDRESS, 0),
+      tcp: openTcpListener(RESOLVER_ADDRESS, 0),
+    }));
+    this.#datagrams = dgram.createSocket('udp4');
+    this.#server = net.createServer({ allowHalfOpen: true }, (connection) => this.#serve(connection));
+    this.#server.maxConnections = CONNECTIONS;
+    const failed = (error: Error) => warn(`name server of sandbox ${sandbox.id}: ${error.message}`);
+    this.#datagrams.on('error', failed);
+    this.#server.on('error', failed);
+    this.#datagrams.on('message', (message, client) => {
+      this.#answer(message, 'udp', (answer) => this.#datagrams.send(answer, client.port, client.address));
+    });
+    this.#datagrams.bind({ fd: fds.udp });
+    this.#server.listen({ fd: fds.tcp });
+    const { port } = this.#server.address() as net.AddressInfo;
+    try {
+      redirect(sandbox.namespace, { udp: this.#datagrams.address().port, tcp: port });
+    } catch (error) {
+      this.#closeSockets();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#closeSockets();
+    endRedirect(this.#sandbox.namespace);
+  }
+
+  #closeSockets(): void {
+    this.#closed = true;
+    this.#datagrams.close();
+    this.#server.close();
+    this.#forwarder.close();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  /** Answers the messages of a connection as they come, each as soon as its answer is known. */
+  #serve(connection: net.Socket): void {
+    const reader = new FrameReader();
+    let unanswered = 0;
+    let ended = false;
+    this.#connections.add(connection);
+    connection.on('close', () => this.#connections.delete(connection));
+    connection.on('error', () => connection.destroy());
+    connection.setTimeout(IDLE_MS, () => connection.destroy());
+    const endWhenAnswered = () => ended && unanswered === 0 && connection.end();
+    connection.on('end', () => {
+      ended = true;
+      endWhenAnswered();
+    });
+    connection.on('data', (chunk) => {
+      for (const message of reader.push(chunk)) {
+        unanswered++;
+        this.#answer(message, 'tcp', (answer) => {
+          unanswered--;
+          // A client that does not read its answers gets no more.
+          if (!connection.writable || connection.writableNeedDrain) connection.destroy();
+          else connection.write(frame(answer));
+          endWhenAnswered();
+        });
+      }
+    });
+  }
+
+  #answer(message: Buffer, transport: Transport, respond: (answer: Buffer) => void): void {
+    const read = readQuery(message);
+    if (!read) return;
+    if ('refusal' in read) return respond(read.refusal);
+    const { query } = read;
+    const limit = answerLimit(query, transport);
+    try {
+      const answers = localAnswers(this.#names, this.#sandbox.id, query);
+      if (answers) respond(writeAnswer(query, RCODE.noError, answers, limit));
+      else void this.#forward(query, transport, this.#servers(), respond);
+    } catch (error) {
+      this.#fail(query, error);
+      respond(writeAnswer(query, RCODE.serverFailure, [], limit));
+    }
+  }
+
+  async #forward(
+    query: Query,
+    transport: Transport,
+    servers: readonly Server[],
+    respond: (answer: Buffer) => void,
+  ): Promise<void> {
+    try {
+      const answer = await this.#forwarder.forward(query, transport, servers);
+      if (!this.#closed) respond(answer);
+    } catch (error) {
+      this.#fail(query, error);
+    }
+  }
+
+  #fail(query: Query, error: unknown): void {
+    this.#warn(`name server of sandbox ${this.#sandbox.id}: ${query.name ?? 'a query'}: ${String(error)}`);
+  }
+
+  #servers(): readonly Server[] {
+    const { servers } = this.#names.upstream(this.#sandbox.id);
+    return servers.map(({ address, from }) => ({
+      address,
+      port: DNS_PORT,
+      namespace: from === 'sandbox' ? this.#sandbox.namespace : undefined,
+    }));
+  }
+}

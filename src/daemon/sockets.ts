@@ -1,0 +1,99 @@
+import type { Names } from '../core/engine/names.ts';
+import { SocketError, type Sockets } from '../core/engine/sockets.ts';
+import { key } from '../core/plan/key.ts';
+import type { SocketObject } from '../core/plan/object.ts';
+import { inverse, type Step } from '../core/plan/step.ts';
+import { SystemError } from '../linux/ffi.ts';
+import type { Held, Warn } from './held.ts';
+import { Resolver } from './names/resolver.ts';
+import { openListener } from './proxy/listener.ts';
+
+export interface HostSocketsOptions {
+  readonly names: Names;
+  /** The path of a sandbox's network namespace. */
+  readonly namespacePath: (sandbox: string) => string;
+  readonly warn: Warn;
+}
+
+type SocketStep = Step<SocketObject>;
+
+/** The sockets of the userland proxy, in the engine's own namespace, and of the name servers, each in its sandbox's. */
+export class HostSockets implements Sockets {
+  readonly #options: HostSocketsOptions;
+  readonly #held = new Map<string, Held>();
+
+  constructor(options: HostSocketsOptions) {
+    this.#options = options;
+  }
+
+  async apply(steps: readonly SocketStep[]): Promise<void> {
+    const done: SocketStep[] = [];
+    try {
+      for (const step of steps) {
+        this.#do(step);
+        done.push(step);
+      }
+    } catch (error) {
+      const failures: unknown[] = [error];
+      for (const step of done.toReversed()) {
+        try {
+          this.#do(inverse(step));
+        } catch (failure) {
+          failures.push(failure);
+        }
+      }
+      if (failures.length === 1) throw error;
+      throw new AggregateError(failures, failures.map(String).join('; taking it back: '), { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const held of this.#held.values()) {
+      try {
+        held.close();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    this.#held.clear();
+    if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
+  }
+
+  #do(step: SocketStep): void {
+    try {
+      if (step.op !== 'add') this.#release(step.op === 'change' ? step.before : step.object);
+      if (step.op !== 'remove') this.#hold(step.object);
+    } catch (error) {
+      throw new SocketError(
+        `${describe(step.object)}: ${error instanceof Error ? error.message : String(error)}`,
+        step,
+        error instanceof SystemError ? error.code : '',
+      );
+    }
+  }
+
+  /** What is not open needs no closing: the daemon that opened it may have been killed. */
+  #release(object: SocketObject): void {
+    const held = this.#held.get(key(object));
+    this.#held.delete(key(object));
+    held?.close();
+  }
+
+  #hold(object: SocketObject): void {
+    if (this.#held.has(key(object))) throw new SystemError('bind', 'EADDRINUSE', 'Address already in use');
+    this.#held.set(key(object), this.#open(object));
+  }
+
+  #open(object: SocketObject): Held {
+    const { names, namespacePath, warn } = this.#options;
+    if (object.kind === 'listener') return openListener(object, warn);
+    return new Resolver({ id: object.sandbox, namespace: namespacePath(object.sandbox) }, names, warn);
+  }
+}
+
+function describe(object: SocketObject): string {
+  if (object.kind === 'resolver') return `name server of sandbox ${object.sandbox}`;
+  const address = object.address.includes(':') ? `[${object.address}]` : object.address;
+  return `listen on ${address}:${object.port}/${object.protocol}`;
+}
