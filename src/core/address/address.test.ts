@@ -10,6 +10,7 @@ import {
   isLoopback,
   isMulticast,
   isUnspecified,
+  nextAddress,
   offsetAddress,
   parseAddress,
   printAddress,
@@ -167,6 +168,16 @@ describe('arithmetic', () => {
     );
     expect(offsetAddress(parseAddress('255.255.255.255')!, 1n)).toBeUndefined();
     expect(offsetAddress(parseAddress('::')!, -1n)).toBeUndefined();
+  });
+
+  test('the next address is one further', () => {
+    fc.assert(
+      fc.property(anyAddress, (address) => {
+        expect(nextAddress(address)).toEqual(offsetAddress(address, 1n));
+      }),
+    );
+    expect(printAddress(nextAddress(parseAddress('fd00::ffff:ffff')!)!)).toBe('fd00::1:0:0');
+    expect(nextAddress(parseAddress('255.255.255.255')!)).toBeUndefined();
   });
 
   test('the order is that of the values, IPv4 first', () => {

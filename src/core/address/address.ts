@@ -63,6 +63,14 @@ export function offsetAddress(address: Address, by: bigint): Address | undefined
   return addressOf(address.version, addressValue(address) + by);
 }
 
+/** The address behind this one; undefined behind the last. */
+export function nextAddress(address: Address): Address | undefined {
+  const { version, words } = address;
+  const [a, b, c, d] = words;
+  // Walks take this way nearly always: it makes no big integer.
+  return d < 0xffffffff ? { version, words: [a, b, c, d + 1] } : offsetAddress(address, 1n);
+}
+
 /** An IPv4-mapped IPv6 address as the IPv4 address that it stands for; all others as they are. */
 export function unmapAddress(address: Address): Address {
   const [a, b, c, d] = address.words;

@@ -1,7 +1,7 @@
 /** Giving addresses to endpoints, from what the records say is in use. */
 import {
   equalAddresses,
-  offsetAddress,
+  nextAddress,
   parseAddress,
   printAddress,
   type Address,
@@ -68,20 +68,25 @@ export function claimAddress(network: NetworkRecord, text: string, inUse: Iterab
 export function lowestFree(pool: Pool, taken: ReadonlySet<string>): string | undefined {
   const subnet = subnetOf(pool);
   const range = pool.ipRange === undefined ? subnet : parsePrefix(pool.ipRange)!;
-  const unavailable = kept(pool);
+  const unavailable = new Set([...reservedAddresses(subnet).map(printAddress), ...kept(pool)]);
   const last = lastAddress(range);
-  for (let address = range.address; ; address = offsetAddress(address, 1n)!) {
+  for (let address = range.address; ; address = nextAddress(address)!) {
     const text = printAddress(address);
-    if (!isReserved(subnet, address) && !unavailable.has(text) && !taken.has(text)) return text;
+    if (!unavailable.has(text) && !taken.has(text)) return text;
     if (equalAddresses(address, last)) return undefined;
   }
 }
 
-/** The network address and the broadcast address, unless the subnet has one or two addresses only. */
+/** Whether nobody may have the address: it stands for the subnet, or for all hosts in it. */
 export function isReserved(subnet: Prefix, address: Address): boolean {
-  if (prefixSize(subnet) <= 2n) return false;
+  return reservedAddresses(subnet).some((reserved) => equalAddresses(reserved, address));
+}
+
+/** The network address and the broadcast address; none if the subnet has one or two addresses only. */
+function reservedAddresses(subnet: Prefix): readonly Address[] {
+  if (prefixSize(subnet) <= 2n) return [];
   const broadcast = broadcastAddress(subnet);
-  return equalAddresses(address, subnet.address) || (broadcast !== undefined && equalAddresses(address, broadcast));
+  return broadcast ? [subnet.address, broadcast] : [subnet.address];
 }
 
 /** What the pool itself keeps: its gateway and its auxiliary addresses. */
