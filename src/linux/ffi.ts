@@ -4,7 +4,8 @@
  * A failing call throws SystemError with the error's name and the C library's text for it. All calls
  * here are synchronous and block the calling thread; sockets are given a timeout where they wait.
  */
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
 import koffi, { type LibraryHandle } from 'koffi';
 
 /** A system call that failed: `code` is the error's name (`EEXIST`), the message what strerror says. */
@@ -32,9 +33,15 @@ const strerror = libc.func('const char *strerror(int number)') as (number: numbe
 /** Ends the process at once. Unlike process.abort it works in a worker thread. */
 export const abort: () => void = libc.func('void abort(void)');
 
+/** Node's own table stops at the errors that libuv has: no EINPROGRESS. */
+const OTHER_NAMES = new Map(Object.entries(constants.errno).map(([name, errno]) => [errno as number, name]));
+
 /** The error's name and text for an errno value. */
 export function describeErrno(errno: number): { readonly code: string; readonly text: string } {
-  return { code: getSystemErrorName(-errno), text: strerror(errno) };
+  return {
+    code: getSystemErrorMap().get(-errno)?.[0] ?? OTHER_NAMES.get(errno) ?? String(errno),
+    text: strerror(errno),
+  };
 }
 
 /**

@@ -174,9 +174,11 @@ describe('as other tools see it', () => {
     onHost('iptables', '-A', 'FORWARD', '-i', 'foreign', '-j', 'DROP');
     await kernel.apply(RULES.map((object) => step('add', object)));
     const rules = () =>
-      onHost('iptables-save')
-        .split('\n')
-        .filter((line) => line.startsWith('-A'));
+      ['filter', 'nat'].flatMap((table) =>
+        onHost('iptables-save', '-t', table)
+          .split('\n')
+          .filter((line) => line.startsWith('-A')),
+      );
     expect(rules()).toEqual([
       '-A FORWARD -j C-OWN',
       '-A FORWARD -i foreign -j DROP',

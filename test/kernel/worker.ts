@@ -2,7 +2,7 @@
  * The kernel port's worker for tests that run from source: Node runs no TypeScript in a worker, so
  * it is bundled once for each run, to where it finds the packages.
  */
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export async function bundleWorker(): Promise<URL> {
   const cache = join(root, '.cache');
   mkdirSync(cache, { recursive: true });
-  const outfile = join(mkdtempSync(join(cache, 'worker-')), 'worker.js');
+  const outfile = join(cache, `worker-${process.pid}.js`);
   await build({
     entryPoints: [join(root, 'src/linux/worker.ts')],
     outfile,
@@ -24,5 +24,8 @@ export async function bundleWorker(): Promise<URL> {
     packages: 'external',
     logLevel: 'warning',
   });
-  return pathToFileURL(outfile);
+  // Test files run side by side: each replaces the bundle in one go.
+  const bundle = join(cache, 'worker.js');
+  renameSync(outfile, bundle);
+  return pathToFileURL(bundle);
 }
