@@ -34,7 +34,7 @@ const strerror = libc.func('const char *strerror(int number)') as (number: numbe
 export const abort: () => void = libc.func('void abort(void)');
 
 /** Node's own table stops at the errors that libuv has: no EINPROGRESS. */
-const OTHER_NAMES = new Map(Object.entries(constants.errno).map(([name, errno]) => [errno as number, name]));
+const OTHER_NAMES = new Map(Object.entries(constants.errno).map(([name, errno]) => [errno, name]));
 
 /** The error's name and text for an errno value. */
 export function describeErrno(errno: number): { readonly code: string; readonly text: string } {

@@ -13,10 +13,13 @@ const SOCK_CLOEXEC = 0o2000000;
 const IPPROTO_SCTP = 132;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_RCVBUFFORCE = 33;
 const SOL_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 /** Cut by the kernel to net.core.somaxconn. */
 const BACKLOG = 4096;
+/** Bytes: room for a burst while this thread is busy elsewhere. */
+const RECEIVE_BUFFER = 1 << 20;
 
 /** A whole sockaddr_in or sockaddr_in6. */
 function socketAddress(address: string, port: number): { readonly family: number; readonly bytes: Uint8Array } {
@@ -68,7 +71,10 @@ export function openSctpListener(address: string, port: number): number {
 
 /** A UDP socket bound to an address and port (0: any) of the thread's namespace: its fd, for `dgram.bind({ fd })`. */
 export function openUdp(address: string, port: number): number {
-  return open(SOCK_DGRAM, 0, address, port, (fd, bytes) => ffi.bind(fd, bytes, bytes.length));
+  return open(SOCK_DGRAM, 0, address, port, (fd, bytes) => {
+    ffi.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, u32(RECEIVE_BUFFER), 4);
+    ffi.bind(fd, bytes, bytes.length);
+  });
 }
 
 /** A TCP connection under way from the thread's namespace: its fd, for `new net.Socket({ fd })`, which learns of its failure. */
