@@ -82,9 +82,7 @@ const resources = {
   MemorySwappiness: integerOrNull,
   OomKillDisable: bool,
   PidsLimit: integerOrNull,
-  Ulimits: nullable(
-    v.array(struct('units.Ulimit', { Name: string, Soft: integer, Hard: integer }), '[]*units.Ulimit'),
-  ),
+  Ulimits: nullable(v.array(struct('units.Ulimit', { Name: string, Soft: integer, Hard: integer }), '[]*units.Ulimit')),
   CpuCount: integer,
   CpuPercent: integer,
   IOMaximumIOps: integer,
@@ -97,10 +95,7 @@ const restartPolicy = struct('container.RestartPolicy', { Name: string, MaximumR
 export const hostConfigSchema = struct('container.HostConfig', {
   Binds: strings,
   ContainerIDFile: string,
-  LogConfig: v.optional(
-    struct('container.LogConfig', { Type: string, Config: v.optional(stringMap, {}) }),
-    {},
-  ),
+  LogConfig: v.optional(struct('container.LogConfig', { Type: string, Config: v.optional(stringMap, {}) }), {}),
   NetworkMode: string,
   PortBindings: v.optional(portBindings, {}),
   RestartPolicy: v.optional(restartPolicy, {}),

@@ -39,7 +39,7 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new EngineError('invalid', wordsOfGo(String((error as Error).message), text), { cause: error });
+    throw new EngineError('invalid', wordsOfGo((error as Error).message, text), { cause: error });
   }
 }
 

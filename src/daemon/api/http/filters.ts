@@ -19,14 +19,20 @@ export class Filters {
     const text = query.text('filters');
     const parsed = text === '' ? {} : parseJson(text);
     if (!isObject(parsed)) {
-      throw new EngineError('invalid', 'json: cannot unmarshal the filters into Go value of type map[string]map[string]bool');
+      throw new EngineError(
+        'invalid',
+        'json: cannot unmarshal the filters into Go value of type map[string]map[string]bool',
+      );
     }
     const values = new Map<string, readonly string[]>();
     for (const [name, given] of Object.entries(parsed)) {
       if (!known.includes(name)) throw new EngineError('invalid', `invalid filter '${name}'`);
       const list = isObject(given) ? Object.keys(given) : given;
       if (!Array.isArray(list) || !list.every((value) => typeof value === 'string')) {
-        throw new EngineError('invalid', `json: cannot unmarshal the filter ${name} into Go value of type map[string]bool`);
+        throw new EngineError(
+          'invalid',
+          `json: cannot unmarshal the filter ${name} into Go value of type map[string]bool`,
+        );
       }
       values.set(name, list);
     }

@@ -15,14 +15,26 @@ export const strings = v.optional(v.nullable(v.array(v.string('string'), '[]stri
 export const stringMap = v.record(v.string('string'), v.string('string'), 'map[string]string');
 export const stringOrList = v.optional(
   v.nullable(
-    v.union([v.array(v.string('string'), '[]string'), v.pipe(v.string(), v.transform((one) => [one]))], '[]string'),
+    v.union(
+      [
+        v.array(v.string('string'), '[]string'),
+        v.pipe(
+          v.string(),
+          v.transform((one) => [one]),
+        ),
+      ],
+      '[]string',
+    ),
   ),
   null,
 );
 /** A set as Docker writes it: names with empty objects. */
 export const set = v.record(
   v.string('string'),
-  v.pipe(v.unknown(), v.transform((): object => ({}))),
+  v.pipe(
+    v.unknown(),
+    v.transform((): object => ({})),
+  ),
   'map[string]struct {}',
 );
 
@@ -69,7 +81,10 @@ export function decode<const S extends v.GenericSchema>(name: string, schema: S,
   if (result.success) return result.output;
   const [issue] = result.issues;
   const path = (issue.path ?? []).filter((item) => typeof item.key === 'string').map((item) => String(item.key));
-  const what = kindOf(issue.input) === 'number' && !Number.isInteger(issue.input) ? `number ${String(issue.input)}` : kindOf(issue.input);
+  const what =
+    kindOf(issue.input) === 'number' && !Number.isInteger(issue.input)
+      ? `number ${String(issue.input)}`
+      : kindOf(issue.input);
   const where = path.length ? `struct field ${name}.${path.join('.')}` : 'value';
   throw new EngineError('invalid', `json: cannot unmarshal ${what} into Go ${where} of type ${issue.message}`);
 }

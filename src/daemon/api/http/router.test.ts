@@ -3,7 +3,10 @@ import type { Call, Handler } from './call.ts';
 import { empty } from './reply.ts';
 import { Router } from './router.ts';
 
-const named = (status: number): Handler => () => empty(status);
+const named =
+  (status: number): Handler =>
+  () =>
+    empty(status);
 
 const router = new Router(
   { 'GET /containers/json': named(1), 'GET /containers/{id}/json': named(2) },

@@ -2,9 +2,9 @@
  * The HTTP side of the API, on node:http alone: the API needs a table of some eighty routes and the
  * raw connection, and no framework gives more than that here.
  */
-import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http';
+import { createServer, ServerResponse, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import { Readable, type Duplex } from 'node:stream';
-import { STATUS_CODES } from 'node:http';
+import { finished } from 'node:stream/promises';
 import { EngineError } from '../../../core/network/error.ts';
 import type { Call } from './call.ts';
 import { errorReply, isRefusal, messageOf } from './errors.ts';
@@ -87,7 +87,7 @@ export class ApiServer {
     const gone = this.#watch(response);
     const reply = await this.#answer(request, request, gone.signal);
     if (reply.kind === 'hijack') {
-      const input = takeOver(request, gone);
+      const input = await takeOver(request, gone);
       request.socket.write(head(200, { 'Content-Type': reply.contentType }));
       await this.#converse(request, reply, { input, output: request.socket, gone: gone.signal });
     } else {
@@ -144,16 +144,28 @@ export class ApiServer {
     const version = chooseVersion(prefix);
     const found = this.#router.find(method, decodePath(inner ?? encoded));
     if (!found) throw new EngineError('not-found', 'page not found');
-    return found.handler({ method, version, params: found.params, query: new Query(new URLSearchParams(query)), ...rest });
+    return found.handler({
+      method,
+      version,
+      params: found.params,
+      query: new Query(new URLSearchParams(query)),
+      ...rest,
+    });
   }
 
-  async #write(request: IncomingMessage, response: ServerResponse, reply: Exclude<Reply, { kind: 'hijack' }>, gone: AbortSignal): Promise<void> {
+  async #write(
+    request: IncomingMessage,
+    response: ServerResponse,
+    reply: Exclude<Reply, { kind: 'hijack' }>,
+    gone: AbortSignal,
+  ): Promise<void> {
     for (const [name, value] of Object.entries({ ...this.#headers, ...reply.headers })) response.setHeader(name, value);
     if (reply.kind === 'body') {
       response.statusCode = reply.status;
       // What the client still sends is of no use to anybody.
       if (!request.complete) response.setHeader('Connection', 'close');
-      if (reply.status !== 204 && reply.status !== 304) response.setHeader('Content-Length', Buffer.byteLength(reply.body));
+      if (reply.status !== 204 && reply.status !== 304)
+        response.setHeader('Content-Length', Buffer.byteLength(reply.body));
       response.end(request.method === 'HEAD' ? '' : reply.body);
       return;
     }
@@ -169,7 +181,11 @@ export class ApiServer {
     }
   }
 
-  async #converse(request: IncomingMessage, reply: Extract<Reply, { kind: 'hijack' }>, connection: Connection): Promise<void> {
+  async #converse(
+    request: IncomingMessage,
+    reply: Extract<Reply, { kind: 'hijack' }>,
+    connection: Connection,
+  ): Promise<void> {
     try {
       await reply.converse(connection);
     } catch (error) {
@@ -208,13 +224,14 @@ function decodePath(path: string): string {
 
 /**
  * Takes the connection under a request that has no Upgrade header, and gives what the client sends.
- * A client that sends its input as a chunked body is read through Node's parser; for all others
- * Node's listeners are taken off the socket first, since they would parse the input as a next request
- * and end the socket at a half-close.
+ * A client that sends its input as a chunked body is read through Node's parser. For all others the
+ * body is only options, and Node's listeners are taken off the socket after it, since they would
+ * parse the input as a next request and end the socket at a half-close.
  */
-function takeOver(request: IncomingMessage, gone: AbortController): Readable {
+async function takeOver(request: IncomingMessage, gone: AbortController): Promise<Readable> {
   const { socket } = request;
   const chunked = request.headers['transfer-encoding'] !== undefined;
+  if (!chunked) await finished(request.resume(), { writable: false });
   const ofNode = chunked ? ['end', 'drain', 'timeout'] : ['data', 'end', 'close', 'drain', 'error', 'timeout'];
   for (const event of ofNode) socket.removeAllListeners(event);
   socket.once('close', () => gone.abort());

@@ -82,7 +82,10 @@ export const endpointConfig = struct('network.EndpointSettings', {
   GwPriority: integer,
 });
 
-export const endpointConfigs = v.optional(mapOf(v.optional(v.nullable(endpointConfig), null), '*network.EndpointSettings'), {});
+export const endpointConfigs = v.optional(
+  mapOf(v.optional(v.nullable(endpointConfig), null), '*network.EndpointSettings'),
+  {},
+);
 
 /** What was asked of a place on a network; nothing was, if there is no configuration. */
 export function endpointSettings(config: v.InferOutput<typeof endpointConfig> | null | undefined): EndpointSettings {
@@ -109,7 +112,6 @@ export function decodeConnect(body: unknown): { readonly container: string; read
 
 const disconnectRequest = struct('types.NetworkDisconnect', { Container: string, Force: bool });
 
-export function decodeDisconnect(body: unknown): { readonly container: string; readonly force: boolean } {
-  const request = decode('NetworkDisconnect', disconnectRequest, body);
-  return { container: request.Container, force: request.Force };
-}
+/** The container. Force changes nothing: there is no half-connected state that would need it. */
+export const decodeDisconnect = (body: unknown): string =>
+  decode('NetworkDisconnect', disconnectRequest, body).Container;

@@ -48,8 +48,8 @@ export function networkRoutes({ engine: { networks }, clock }: Services): Routes
 
   const disconnect = async (call: Call): Promise<Reply> => {
     const dryRun = isDryRun(call);
-    const { container, force } = decodeDisconnect(await readJson(call));
-    const change = await networks.disconnect(call.params['id']!, container, force, { dryRun });
+    const container = decodeDisconnect(await readJson(call));
+    const change = await networks.disconnect(call.params['id']!, container, { dryRun });
     return dryRun ? dryRunReply(change) : empty(200);
   };
 

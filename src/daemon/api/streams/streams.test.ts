@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { OutputChunk } from '../../../core/engine/runtime.ts';
 import { DetachScanner, parseDetachKeys } from './detach.ts';
@@ -79,7 +79,8 @@ test('text without the keys arrives as it was typed, in whatever pieces', () => 
       const out = Buffer.concat(passed);
       if (at >= 0) expect([detached, out]).toEqual([true, whole.subarray(0, at)]);
       // At most one byte, a possible first key, is still held back.
-      else expect([detached, whole.subarray(0, out.length), whole.length - out.length <= 1]).toEqual([false, out, true]);
+      else
+        expect([detached, whole.subarray(0, out.length), whole.length - out.length <= 1]).toEqual([false, out, true]);
     }),
   );
 });

@@ -8,7 +8,7 @@ export function timestamped(output: AsyncIterable<OutputChunk>): AsyncIterable<O
   const within = { stdout: false, stderr: false };
   return mapped(output, (chunk) => {
     const parts: Uint8Array[] = [];
-    for (let begin = 0; begin < chunk.data.length; ) {
+    for (let begin = 0; begin < chunk.data.length;) {
       const newline = chunk.data.indexOf(NEWLINE, begin);
       const end = newline === -1 ? chunk.data.length : newline + 1;
       if (!within[chunk.stream]) parts.push(Buffer.from(`${chunk.time} `));

@@ -1,0 +1,23 @@
+import { absentRoutes } from './absent.ts';
+import { archiveRoutes } from './containers/archive-routes.ts';
+import { containerRoutes } from './containers/routes.ts';
+import { streamRoutes } from './containers/streams.ts';
+import { Router } from './http/router.ts';
+import { imageRoutes } from './images/routes.ts';
+import { networkRoutes } from './networks/routes.ts';
+import type { Services } from './services.ts';
+import { systemRoutes } from './system/routes.ts';
+import { volumeRoutes } from './volumes/routes.ts';
+
+/** The whole Engine API. */
+export const apiRouter = (services: Services): Router =>
+  new Router(
+    systemRoutes(services),
+    networkRoutes(services),
+    containerRoutes(services),
+    streamRoutes(services),
+    archiveRoutes(services),
+    imageRoutes(services),
+    volumeRoutes(services),
+    absentRoutes,
+  );
