@@ -10,7 +10,7 @@ test.each([
   { errno: EAGAIN, code: 'EAGAIN', text: 'Resource temporarily unavailable' },
   // libuv has no such error.
   { errno: EINPROGRESS, code: 'EINPROGRESS', text: 'Operation now in progress' },
-  { errno: 4095, code: '4095', text: 'Unknown error 4095' },
+  { errno: 4000, code: '4000', text: 'Unknown error 4000' },
 ])('errno $errno is $code', ({ errno, code, text }) => {
   expect(describeErrno(errno)).toEqual({ code, text });
 });

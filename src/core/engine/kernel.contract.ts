@@ -288,34 +288,43 @@ export function kernelContract(name: string, make: () => Promise<Kernel>): void 
       { what: 'a value that the kernel refuses', step: add({ ...forwarding, value: 'c' }) },
       { what: 'a chain that is there', step: add(chain) },
       { what: 'a jump to a chain that is missing', step: add(rule([], { kind: 'jump', chain: 'C-MISSING' })) },
-    ])('all or none: $what', async ({ step }) => {
+    ])('refused, with the words of the kernel: $what', async ({ step }) => {
       await kernel.apply(SCENE.map(add));
       const before = await state();
-      const steps = [
+      const error = await refusal([
         add({ ...bridge, name: 'br-new', mac: '02:42:0a:00:00:08' }),
-        add({ ...gateway, link: 'br-new', address: '10.2.0.1/16' }),
-        change(forwarding, { ...forwarding, value: '0' }),
-        change(defaultRoute, { ...defaultRoute, via: '10.1.0.9' }),
-        remove(veth, [inside, inside6, defaultRoute, defaultRoute6, linkRoute]),
-        remove({ ...bridge, name: 'br-gone' }),
-        add({ ...veth, master: 'br-new' }),
-        remove(jump),
-        add(own('before')),
-        add(own('before', TAIL, 'ip6')),
-        remove({ ...veth }),
-        add(veth),
-        ...[inside, inside6, defaultRoute, defaultRoute6, linkRoute].map(add),
         step,
         add(rule([], { kind: 'accept' })),
-      ];
-      const error = await refusal(steps);
+      ]);
       expect(error.step).toBe(step);
       expect(error.message).toContain(key(step.object));
       expect(error.code).not.toBe('');
       expect(error.message).not.toContain('taken back');
       expect(await state()).toEqual(before);
+    });
+
+    test('all or none: every kind of step is taken back, and what was not there does not come', async () => {
+      await kernel.apply(SCENE.map(add));
+      const before = await state();
+      const gone: KernelObject = { ...bridge, name: 'br-gone' };
+      await refusal([
+        add({ ...bridge, name: 'br-new', mac: '02:42:0a:00:00:08' }),
+        add({ ...gateway, link: 'br-new', address: '10.2.0.1/16' }),
+        change(forwarding, { ...forwarding, value: '0' }),
+        change(bridge, { ...bridge, mtu: 1400 }),
+        change(defaultRoute, { ...defaultRoute, via: '10.1.0.9' }),
+        remove(linkRoute),
+        remove(veth, [inside, inside6, defaultRoute, defaultRoute6]),
+        remove(gone),
+        add({ ...veth, master: 'br-new' }),
+        remove(jump),
+        add(own('before')),
+        add(own('before', TAIL, 'ip6')),
+        add(bridge),
+      ]);
+      expect(await state()).toEqual(before);
       await expectThere(...SCENE);
-      await expectGone({ ...bridge, name: 'br-gone' });
+      await expectGone(gone);
     });
 
     test('a refused rule of one family takes back the rules of the other, and of the tables before', async () => {
