@@ -204,7 +204,7 @@ export class Stage {
       .split('\n')
       .map((line) => line.split(' ')[1] ?? '')
       .filter((path) => path.startsWith(`${this.directory}/`));
-    for (const path of ours.reverse()) await run('umount', ['-l', path]);
+    for (const path of ours.toReversed()) await run('umount', ['-l', path]);
   }
 
   #in(netns: string, command: string, args: readonly string[], options?: CommandOptions): Promise<Output> {

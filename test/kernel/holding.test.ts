@@ -33,7 +33,7 @@ async function state(): Promise<object> {
   return {
     rules: rules
       .split('\n')
-      .filter((line) => line.startsWith('-A') || /^:FORWARD/.test(line))
+      .filter((line) => line.startsWith('-A') || line.startsWith(':FORWARD'))
       .map((line) => line.replace(/\[.*\]/, '')),
     links,
     networks: await stage.docker('network', 'ls', '--no-trunc'),

@@ -96,7 +96,7 @@ export class Dockerd {
       .split('\n')
       .map((line) => line.split(' ')[1] ?? '')
       .filter((path) => path.startsWith(`${this.directory}/`));
-    for (const path of ours.reverse()) await run('umount', ['-l', path]);
+    for (const path of ours.toReversed()) await run('umount', ['-l', path]);
     await run('ip', ['netns', 'delete', this.netns]);
     await rm(this.directory, { recursive: true, force: true });
   }

@@ -35,7 +35,16 @@ export function wantedMounts(
   for (const destination of Object.keys(config.Volumes ?? {})) {
     const path = cleanDestination(destination, destination);
     if (mounts.has(path)) continue;
-    add({ type: 'volume', name: '', source: '', destination: path, mode: '', writable: true, propagation: '', copy: true });
+    add({
+      type: 'volume',
+      name: '',
+      source: '',
+      destination: path,
+      mode: '',
+      writable: true,
+      propagation: '',
+      copy: true,
+    });
   }
   return [...mounts.values()];
 }
@@ -44,7 +53,8 @@ export function wantedMounts(
 export function parseBind(bind: string): WantedMount {
   const parts = bind.split(':');
   const [source, destination, mode = ''] = parts;
-  const wrong = (why: string): EngineError => new EngineError('invalid', `invalid volume specification: '${bind}'${why}`);
+  const wrong = (why: string): EngineError =>
+    new EngineError('invalid', `invalid volume specification: '${bind}'${why}`);
   if (parts.length > 3 || !source || !destination) throw wrong('');
   let writable = true;
   let propagation = '';
@@ -58,7 +68,16 @@ export function parseBind(bind: string): WantedMount {
   const target = cleanDestination(destination, bind);
   if (source.startsWith('/')) {
     const path = cleanPath(source);
-    return { type: 'bind', name: '', source: path, destination: target, mode, writable, propagation: propagation || 'rprivate', copy: false };
+    return {
+      type: 'bind',
+      name: '',
+      source: path,
+      destination: target,
+      mode,
+      writable,
+      propagation: propagation || 'rprivate',
+      copy: false,
+    };
   }
   if (!VOLUME_NAME.test(source)) {
     throw new EngineError(
@@ -67,11 +86,21 @@ export function parseBind(bind: string): WantedMount {
         'If you intended to pass a host directory, use absolute path',
     );
   }
-  return { type: 'volume', name: source, source: '', destination: target, mode: mode || 'z', writable, propagation, copy };
+  return {
+    type: 'volume',
+    name: source,
+    source: '',
+    destination: target,
+    mode: mode || 'z',
+    writable,
+    propagation,
+    copy,
+  };
 }
 
 function fromRequest(mount: MountRequest): WantedMount {
-  const wrong = (why: string): EngineError => new EngineError('invalid', `invalid mount config for type "${mount.Type}": ${why}`);
+  const wrong = (why: string): EngineError =>
+    new EngineError('invalid', `invalid mount config for type "${mount.Type}": ${why}`);
   if (!mount.Target) throw wrong('field Target must not be empty');
   const common = { destination: cleanDestination(mount.Target, mount.Target), mode: '', writable: !mount.ReadOnly };
   switch (mount.Type) {
@@ -90,10 +119,19 @@ function fromRequest(mount: MountRequest): WantedMount {
       };
     case 'volume':
       if (mount.Source && !VOLUME_NAME.test(mount.Source)) throw wrong(`invalid volume name "${mount.Source}"`);
-      return { ...common, type: 'volume', name: mount.Source ?? '', source: '', propagation: '', copy: !mount.VolumeOptions?.NoCopy };
+      return {
+        ...common,
+        type: 'volume',
+        name: mount.Source ?? '',
+        source: '',
+        propagation: '',
+        copy: !mount.VolumeOptions?.NoCopy,
+      };
     case 'tmpfs': {
       const { SizeBytes, Mode } = mount.TmpfsOptions ?? {};
-      const mode = [SizeBytes ? `size=${SizeBytes}` : '', Mode ? `mode=${Mode.toString(8)}` : ''].filter(Boolean).join(',');
+      const mode = [SizeBytes ? `size=${SizeBytes}` : '', Mode ? `mode=${Mode.toString(8)}` : '']
+        .filter(Boolean)
+        .join(',');
       return { ...common, type: 'tmpfs', name: '', source: '', mode, propagation: '', copy: false };
     }
     default:
@@ -103,11 +141,17 @@ function fromRequest(mount: MountRequest): WantedMount {
 
 function cleanDestination(path: string, spec: string): string {
   if (!path.startsWith('/')) {
-    throw new EngineError('invalid', `invalid volume specification: '${spec}': invalid mount path: '${path}' mount path must be absolute`);
+    throw new EngineError(
+      'invalid',
+      `invalid volume specification: '${spec}': invalid mount path: '${path}' mount path must be absolute`,
+    );
   }
   const clean = cleanPath(path);
   if (clean === '/') {
-    throw new EngineError('invalid', `invalid volume specification: '${spec}': invalid specification: destination can't be '/'`);
+    throw new EngineError(
+      'invalid',
+      `invalid volume specification: '${spec}': invalid specification: destination can't be '/'`,
+    );
   }
   return clean;
 }

@@ -41,7 +41,9 @@ export class Allocator {
     const { kernel, host, settings } = this.#context;
     const objects = await kernel.observe({ sandboxes: [], kinds: ['route', 'link'] });
     const routes = objects.flatMap((object) => (object.kind === 'route' && object.to !== 'default' ? [object.to] : []));
-    const bridges = objects.flatMap((object) => (object.kind === 'link' && object.type === 'bridge' ? [object.name] : []));
+    const bridges = objects.flatMap((object) =>
+      object.kind === 'link' && object.type === 'bridge' ? [object.name] : [],
+    );
     const { servers } = parseResolvConf(await host.resolvConf());
     this.#facts = { ...this.#facts, avoid: [...routes, ...servers], bridges };
     this.#sources = [...settings.addressPools, uniqueLocalSource(await host.uniqueLocalDigits())];
@@ -98,7 +100,9 @@ export class Allocator {
     network: NetworkRecord,
     requested: readonly RequestedPort[],
   ): Pick<EndpointRecord, 'bindings' | 'bindingSequence'> {
-    const inUse = [...records.endpoint.values()].filter(({ id }) => id !== endpoint.id).flatMap((other) => other.bindings);
+    const inUse = [...records.endpoint.values()]
+      .filter(({ id }) => id !== endpoint.id)
+      .flatMap((other) => other.bindings);
     const { bindings, cursor } = allocateBindings(requested, {
       endpoint: { id: endpoint.id, containerName: container.name },
       inUse,

@@ -76,4 +76,5 @@ function place(records: Records, endpoint: EndpointRecord): Place | undefined {
   return network && { endpoint, network, containerName: nameOf(records, endpoint.containerId) };
 }
 
-const nameOf = (records: Records, containerId: string): string => records.container.get(containerId)?.name ?? containerId;
+const nameOf = (records: Records, containerId: string): string =>
+  records.container.get(containerId)?.name ?? containerId;

@@ -4,6 +4,7 @@ import { hostAddress } from '../address/prefix.ts';
 import { EngineError } from '../network/error.ts';
 import type { EndpointSettings } from '../network/endpoint.ts';
 import type { NetworkRecord } from '../network/network.ts';
+import { requestedPorts } from '../network/port.ts';
 import { checkEndpointSettings } from '../network/settings.ts';
 import { isPredefined } from '../network/resolve.ts';
 import type { ListenerObject } from '../plan/object.ts';
@@ -11,7 +12,14 @@ import type { Allocator } from './allocator.ts';
 import type { Context } from './context.ts';
 import { addEndpoint, closeSandbox, endpointsOf, openSandbox, settleGateway } from './endpoints.ts';
 import type { Change, ChangeOptions, ContainerView } from './engine.ts';
-import { hostsFile, insideResolvConf, outsideResolvConf, parseResolvConf, printResolvConf, type HostsEntry } from './etc.ts';
+import {
+  hostsFile,
+  insideResolvConf,
+  outsideResolvConf,
+  parseResolvConf,
+  printResolvConf,
+  type HostsEntry,
+} from './etc.ts';
 import { KernelError } from './kernel.ts';
 import { isAlive } from './lifecycle.ts';
 import { findContainer, findNetwork } from './lookup.ts';
@@ -48,7 +56,12 @@ export class Connectivity {
     for (const network of networks) this.tellNetwork('disconnect', network, containerId);
   }
 
-  async connect(networkId: string, containerId: string, settings: EndpointSettings, options?: ChangeOptions): Promise<Change<void>> {
+  async connect(
+    networkId: string,
+    containerId: string,
+    settings: EndpointSettings,
+    options?: ChangeOptions,
+  ): Promise<Change<void>> {
     const { transactions, clock } = this.#context;
     await this.#allocator.refreshPorts();
     const before = findContainer(this.#context.ledger, containerId);
@@ -57,15 +70,15 @@ export class Connectivity {
         const network = findNetwork(draft, networkId);
         const container = findContainer(draft, containerId);
         refuseConnect(draft, network, container);
-        checkEndpointSettings(network, settings);
+        const place = checkEndpointSettings(network, settings);
         const record: ContainerRecord = {
           ...container,
-          networks: { ...container.networks, [network.name]: { ...settings, networkId } },
+          networks: { ...container.networks, [network.name]: { ...place, networkId } },
         };
         draft.container.put(record);
         if (!isAlive(container)) return network;
         const sandbox = draft.sandbox.where('container', containerId)[0]!;
-        addEndpoint(draft, record, sandbox.id, network, settings, this.#allocator, clock);
+        addEndpoint(draft, record, sandbox.id, network, place, this.#allocator, clock);
         settleGateway(draft, record, sandbox.id, this.#allocator);
         return network;
       }, options),
@@ -86,11 +99,17 @@ export class Connectivity {
         const network = findNetwork(draft, networkId);
         const container = findContainer(draft, containerId);
         if (network.driver === 'host' && container.networks[network.name]) {
-          throw new EngineError('invalid', 'container cannot be disconnected from host network or connected to host network');
+          throw new EngineError(
+            'invalid',
+            'container cannot be disconnected from host network or connected to host network',
+          );
         }
         const { [network.name]: place, ...others } = container.networks;
         if (!place) {
-          throw new EngineError('internal', `container ${container.id} is not connected to the network ${network.name}`);
+          throw new EngineError(
+            'internal',
+            `container ${container.id} is not connected to the network ${network.name}`,
+          );
         }
         const record = { ...container, networks: others };
         draft.container.put(record);
@@ -132,7 +151,11 @@ export class Connectivity {
     const outside = parseResolvConf(await host.resolvConf());
     const named = this.endpointsOf(containerId).some(({ network }) => !isPredefined(network.name));
     const conf = named ? insideResolvConf(outside, asked) : outsideResolvConf(outside, asked);
-    await runtime.writeEtc(containerId, 'resolv.conf', mode === 'host' && !asked.dns.length ? await host.resolvConf() : printResolvConf(conf));
+    await runtime.writeEtc(
+      containerId,
+      'resolv.conf',
+      mode === 'host' && !asked.dns.length ? await host.resolvConf() : printResolvConf(conf),
+    );
   }
 
   tellNetwork(action: string, network: NetworkRecord, container?: string): void {
@@ -163,7 +186,8 @@ export class Connectivity {
     const { Hostname, Domainname } = container.config;
     const names = Domainname ? [`${Hostname}.${Domainname}`, Hostname] : [Hostname];
     for (const { endpoint } of this.endpointsOf(container.id)) {
-      for (const address of [endpoint.ipv4, endpoint.ipv6]) if (address) entries.push({ address: hostAddress(address), names });
+      for (const address of [endpoint.ipv4, endpoint.ipv6])
+        if (address) entries.push({ address: hostAddress(address), names });
     }
     return entries;
   }
@@ -185,7 +209,10 @@ export class Connectivity {
 function refuseConnect(records: Records, network: NetworkRecord, container: ContainerRecord): void {
   const mode = container.hostConfig.NetworkMode;
   if (container.state.status === 'removing' || container.state.status === 'dead') {
-    throw new EngineError('conflict', `Container ${container.id} is marked for removal and cannot be connected to a network`);
+    throw new EngineError(
+      'conflict',
+      `Container ${container.id} is marked for removal and cannot be connected to a network`,
+    );
   }
   if (network.driver === 'host' || mode === 'host') {
     throw new EngineError('invalid', 'container cannot be disconnected from host network or connected to host network');
@@ -197,7 +224,9 @@ function refuseConnect(records: Records, network: NetworkRecord, container: Cont
     );
   }
   const places = Object.keys(container.networks);
-  const onNone = Object.values(container.networks).some(({ networkId }) => records.network.get(networkId)?.driver === 'null');
+  const onNone = Object.values(container.networks).some(
+    ({ networkId }) => records.network.get(networkId)?.driver === 'null',
+  );
   if ((onNone || network.driver === 'null') && places.length > 0) {
     throw new EngineError(
       'invalid',
@@ -205,26 +234,46 @@ function refuseConnect(records: Records, network: NetworkRecord, container: Cont
     );
   }
   if (isAlive(container) && container.networks[network.name]) {
-    throw new EngineError('forbidden', `endpoint with name ${container.name} already exists in network ${network.name}`);
+    throw new EngineError(
+      'forbidden',
+      `endpoint with name ${container.name} already exists in network ${network.name}`,
+    );
   }
 }
+
+/** How often another ephemeral port is tried when somebody on the host has the chosen one. */
+const PORT_ATTEMPTS = 10;
 
 /** Runs a change and words what a port could not do as Docker's clients know it. */
 async function worded<T>(container: ContainerRecord, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    if (error instanceof SocketError && error.step.object.kind === 'listener') {
-      throw new EngineError('internal', portRefused(container, error.step.object, error), { cause: error });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof SocketError && error.step.object.kind === 'listener') {
+        // Each allocation begins behind the last one, so another run takes another port.
+        if (attempt < PORT_ATTEMPTS && error.code === 'EADDRINUSE' && isChosen(container, error.step.object)) continue;
+        throw new EngineError('internal', portRefused(container, error.step.object, error), { cause: error });
+      }
+      if (error instanceof KernelError) {
+        throw new EngineError('internal', `container ${container.name}: ${error.message}`, { cause: error });
+      }
+      throw error;
     }
-    if (error instanceof KernelError) {
-      throw new EngineError('internal', `container ${container.name}: ${error.message}`, { cause: error });
-    }
-    throw error;
   }
 }
 
-function portRefused(container: ContainerRecord, listener: ListenerObject & { owner: { id: string } }, error: SocketError): string {
+/** Whether the port was chosen among several, and not asked for. */
+function isChosen({ config, hostConfig }: ContainerRecord, { port, protocol }: ListenerObject): boolean {
+  const requested = requestedPorts(config.ExposedPorts ?? {}, hostConfig.PortBindings, hostConfig.PublishAllPorts);
+  return !requested.some((request) => request.protocol === protocol && request.from === port && request.to === port);
+}
+
+function portRefused(
+  container: ContainerRecord,
+  listener: ListenerObject & { owner: { id: string } },
+  error: SocketError,
+): string {
   const { address, port, protocol } = listener;
   const why = error.code === 'EADDRINUSE' ? 'address already in use' : error.message;
   return (
@@ -232,4 +281,3 @@ function portRefused(container: ContainerRecord, listener: ListenerObject & { ow
     `failed to bind host port ${address.includes(':') ? `[${address}]` : address}:${port}/${protocol}: ${why}`
   );
 }
-

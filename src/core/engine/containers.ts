@@ -138,7 +138,10 @@ export class ContainerUseCases implements Containers {
     const { value } = await transactions.change((draft) => {
       const current = findContainer(draft, container.id);
       if (changes.RestartPolicy?.Name && current.hostConfig.AutoRemove) {
-        throw new EngineError('conflict', 'Restart policy cannot be updated because AutoRemove is enabled for the container');
+        throw new EngineError(
+          'conflict',
+          'Restart policy cannot be updated because AutoRemove is enabled for the container',
+        );
       }
       const next = { ...current, hostConfig: { ...current.hostConfig, ...changes } as HostConfig };
       draft.container.put(next);
@@ -206,7 +209,7 @@ export class ContainerUseCases implements Containers {
 
   async prune(filter: PruneFilter): Promise<readonly string[]> {
     const removed: string[] = [];
-    for (const container of [...this.#context.ledger.container.values()]) {
+    for (const container of this.#context.ledger.container.values()) {
       if (isAlive(container) || container.state.status === 'restarting') continue;
       if (!matchesPrune(filter, { labels: container.config.Labels, created: container.created })) continue;
       await this.#discard(container, false);

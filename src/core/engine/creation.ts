@@ -5,10 +5,11 @@ import { commandLine, mergeConfig } from '../container/merge.ts';
 import { wantedMounts } from '../container/mounts.ts';
 import { generatedName } from '../container/name.ts';
 import { parseSignal } from '../container/signal.ts';
-import { checkContainerName } from '../network/name.ts';
+import { checkContainerName, checkHostname } from '../network/name.ts';
 import type { EndpointSettings } from '../network/endpoint.ts';
 import { EngineError } from '../network/error.ts';
 import { requestedPorts } from '../network/port.ts';
+import { checkEndpointSettings } from '../network/settings.ts';
 import type { Context } from './context.ts';
 import type { ContainerRequest } from './engine.ts';
 import { findContainer, findNetwork } from './lookup.ts';
@@ -84,6 +85,7 @@ function hostnameOf({ host }: Context, { config, hostConfig }: ContainerRequest,
 function validateHostConfig({ ledger }: Context, request: ContainerRequest): string[] {
   const { config, hostConfig } = request;
   const warnings: string[] = [];
+  for (const name of [config.Hostname, config.Domainname]) if (name) checkHostname(name);
   const publishes = Object.keys(hostConfig.PortBindings).length > 0 || hostConfig.PublishAllPorts;
   requestedPorts(config.ExposedPorts ?? {}, hostConfig.PortBindings, hostConfig.PublishAllPorts);
   const mode = hostConfig.NetworkMode;
@@ -101,7 +103,10 @@ function validateHostConfig({ ledger }: Context, request: ContainerRequest): str
     findContainer(ledger, mode.slice('container:'.length));
   }
   if (mode === 'host' && hostConfig.Links?.length) {
-    throw new EngineError('invalid', 'conflicting options: host type networking can\'t be used with links. This would result in undefined behavior');
+    throw new EngineError(
+      'invalid',
+      "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+    );
   }
   if (mode === 'host' && publishes) warnings.push('Published ports are discarded when using host network mode');
   const { Name: policy, MaximumRetryCount: retries } = hostConfig.RestartPolicy;
@@ -118,7 +123,10 @@ function validateHostConfig({ ledger }: Context, request: ContainerRequest): str
 }
 
 /** The networks that the container will be on, by name, the one of its network mode first. */
-function requestedNetworks({ ledger }: Context, { hostConfig, networks }: ContainerRequest): ContainerRecord['networks'] {
+function requestedNetworks(
+  { ledger }: Context,
+  { hostConfig, networks }: ContainerRequest,
+): ContainerRecord['networks'] {
   const mode = hostConfig.NetworkMode === 'default' ? 'bridge' : hostConfig.NetworkMode;
   if (mode.startsWith('container:')) return {};
   const result: Record<string, EndpointSettings & { networkId: string }> = {};
@@ -126,10 +134,11 @@ function requestedNetworks({ ledger }: Context, { hostConfig, networks }: Contai
     // A missing network is told at start, as Docker does: it may be created until then.
     const network = findNetwork(ledger, ref, 'optional');
     const name = network?.name ?? ref;
-    result[name] = { ...settings, ...result[name], networkId: network?.id ?? '' };
+    result[name] = { ...(network ? checkEndpointSettings(network, settings) : settings), networkId: network?.id ?? '' };
   };
   const main = findNetwork(ledger, mode, 'optional');
-  const isMain = (ref: string): boolean => ref === hostConfig.NetworkMode || ref === mode || ref === main?.name || ref === main?.id;
+  const isMain = (ref: string): boolean =>
+    ref === hostConfig.NetworkMode || ref === mode || ref === main?.name || ref === main?.id;
   const own = Object.entries(networks).find(([ref]) => isMain(ref))?.[1] ?? {};
   add(mode, own);
   for (const [ref, settings] of Object.entries(networks)) if (!isMain(ref)) add(ref, settings);
@@ -152,9 +161,7 @@ async function resolveMounts(
       mounts.push(mount);
       continue;
     }
-    const volume = await volumes.create(
-      mount.name ? { name: mount.name } : { name: clock.hex(32), anonymous: true },
-    );
+    const volume = await volumes.create(mount.name ? { name: mount.name } : { name: clock.hex(32), anonymous: true });
     mounts.push({ ...mount, name: volume.name, source: volume.mountpoint });
   }
   return mounts;

@@ -110,7 +110,8 @@ export class Directory implements Names {
         if (holders) holders.push(endpoint);
         else byName.set(name, [endpoint]);
       }
-      for (const address of [endpoint.ipv4, endpoint.ipv6]) if (address) byAddress.set(hostAddress(address), container.name);
+      for (const address of [endpoint.ipv4, endpoint.ipv6])
+        if (address) byAddress.set(hostAddress(address), container.name);
     }
     const members = { byName, byAddress };
     this.#members.set(network.id, members);

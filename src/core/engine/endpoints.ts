@@ -6,16 +6,27 @@ import { EngineError } from '../network/error.ts';
 import type { EndpointRecord, EndpointSettings, SandboxRecord } from '../network/endpoint.ts';
 import type { NetworkRecord } from '../network/network.ts';
 import { requestedPorts } from '../network/port.ts';
+import { checkEndpointSettings } from '../network/settings.ts';
 import type { Clock } from './clock.ts';
 import type { Allocator } from './allocator.ts';
 import { findNetwork } from './lookup.ts';
 import type { Draft, Records } from './records.ts';
 
 /** A container's namespace, and its places on the networks that its record names. */
-export function openSandbox(draft: Draft, container: ContainerRecord, allocator: Allocator, clock: Clock): SandboxRecord | undefined {
+export function openSandbox(
+  draft: Draft,
+  container: ContainerRecord,
+  allocator: Allocator,
+  clock: Clock,
+): SandboxRecord | undefined {
   const mode = container.hostConfig.NetworkMode;
   if (mode.startsWith('container:')) return undefined;
-  const sandbox: SandboxRecord = { id: clock.hex(32), containerId: container.id, host: mode === 'host', interfaces: {} };
+  const sandbox: SandboxRecord = {
+    id: clock.hex(32),
+    containerId: container.id,
+    host: mode === 'host',
+    interfaces: {},
+  };
   draft.sandbox.put(sandbox);
   for (const [name, settings] of Object.entries(container.networks)) {
     const network = draft.network.get(settings.networkId) ?? findNetwork(draft, name);
@@ -38,13 +49,14 @@ export function addEndpoint(
   container: ContainerRecord,
   sandboxId: string,
   network: NetworkRecord,
-  settings: EndpointSettings,
+  asked: EndpointSettings,
   allocator: Allocator,
   clock: Clock,
 ): EndpointRecord {
   if (network.configOnly) {
     throw new EngineError('forbidden', `configuration network is not available for use: ${network.name}`);
   }
+  const settings = checkEndpointSettings(network, asked);
   const addresses = allocator.addresses(draft, network, container, settings);
   const hasLink = network.driver !== 'host' && network.driver !== 'null';
   const prefix = network.bridge?.interfacePrefix || 'eth';
@@ -55,7 +67,9 @@ export function addEndpoint(
     sandboxId,
     interfaceName: hasLink ? nextInterface(draft, sandboxId, prefix) : '',
     hostInterface: network.driver === 'bridge' ? `veth${clock.hex(4).slice(0, 7)}` : '',
-    mac: hasLink ? settings.mac || (isOnlyNetwork(container) && container.config.MacAddress) || macFor(addresses.ipv4, clock) : '',
+    mac: hasLink
+      ? settings.mac || (isOnlyNetwork(container) && container.config.MacAddress) || macFor(addresses.ipv4, clock)
+      : '',
     ...addresses,
     linkLocalAddresses: settings.linkLocalAddresses ?? [],
     isGateway4: false,
@@ -80,7 +94,10 @@ export function settleGateway(draft: Draft, container: ContainerRecord, sandboxI
     .where('sandbox', sandboxId)
     .map((endpoint) => ({ endpoint, network: draft.network.get(endpoint.networkId)! }))
     .filter(({ network }) => !network.internal)
-    .sort((a, b) => priority(container, b.network) - priority(container, a.network) || (a.network.name < b.network.name ? -1 : 1));
+    .sort(
+      (a, b) =>
+        priority(container, b.network) - priority(container, a.network) || (a.network.name < b.network.name ? -1 : 1),
+    );
   const way4 = candidates.find(({ endpoint }) => endpoint.gateway4)?.endpoint.id;
   const way6 = candidates.find(({ endpoint }) => endpoint.gateway6)?.endpoint.id;
   const publisher = way4 ?? way6;
@@ -118,7 +135,10 @@ function macFor(ipv4: string, clock: Clock): string {
   return `02:42:${clock.hex(4).match(/../g)!.join(':')}`;
 }
 
-export function endpointsOf(records: Records, containerId: string): { endpoint: EndpointRecord; network: NetworkRecord }[] {
+export function endpointsOf(
+  records: Records,
+  containerId: string,
+): { endpoint: EndpointRecord; network: NetworkRecord }[] {
   return records.endpoint.where('container', containerId).flatMap((endpoint) => {
     const network = records.network.get(endpoint.networkId);
     return network ? [{ endpoint, network }] : [];

@@ -31,7 +31,10 @@ export function parseResolvConf(text: string): ResolvConf {
   let search: string[] = [];
   let options: string[] = [];
   for (const line of text.split('\n')) {
-    const [word, ...rest] = line.replace(/[#;].*/, '').trim().split(/\s+/);
+    const [word, ...rest] = line
+      .replace(/[#;].*/, '')
+      .trim()
+      .split(/\s+/);
     if (word === 'nameserver' && rest[0]) servers.push(rest[0]);
     else if (word === 'search' || word === 'domain') search = rest;
     else if (word === 'options') options = [...options, ...rest];

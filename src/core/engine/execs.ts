@@ -25,7 +25,8 @@ export class Execs {
     if (container.state.status === 'paused') {
       throw new EngineError('conflict', `Container ${ref} is paused, unpause the container before exec`);
     }
-    if (container.state.status !== 'running') throw new EngineError('conflict', `Container ${container.id} is not running`);
+    if (container.state.status !== 'running')
+      throw new EngineError('conflict', `Container ${container.id} is not running`);
     if (request.args.length === 0) throw new EngineError('invalid', 'No exec command specified');
     const spec = { ...request, id: clock.hex(32), containerId: container.id };
     this.#execs.set(spec.id, { spec, exitCode: null });
@@ -39,7 +40,8 @@ export class Execs {
       throw new EngineError('conflict', `Error: Exec command ${id} has already run`);
     }
     const container = findContainer(this.#context.ledger, exec.spec.containerId);
-    if (container.state.status !== 'running') throw new EngineError('conflict', `Container ${container.id} is not running`);
+    if (container.state.status !== 'running')
+      throw new EngineError('conflict', `Container ${container.id} is not running`);
     try {
       exec.process = await this.#context.runtime.exec({ ...exec.spec, tty });
     } catch (error) {
@@ -96,7 +98,13 @@ export class Execs {
       type: 'container',
       action: `${action}${suffix}`,
       id: container.id,
-      attributes: { ...container.config.Labels, execID: spec.id, image: container.config.Image, name: container.name, ...more },
+      attributes: {
+        ...container.config.Labels,
+        execID: spec.id,
+        image: container.config.Image,
+        name: container.name,
+        ...more,
+      },
       time: this.#context.clock.now(),
     });
   }

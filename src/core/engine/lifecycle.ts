@@ -94,7 +94,10 @@ export class Lifecycle {
     await gone;
   }
 
-  async restart(ref: string, options: { seconds?: number | undefined; signal?: string | undefined } = {}): Promise<void> {
+  async restart(
+    ref: string,
+    options: { seconds?: number | undefined; signal?: string | undefined } = {},
+  ): Promise<void> {
     const container = findContainer(this.#context.ledger, ref);
     if (isAlive(container)) await this.stop(container.id, options);
     await this.start(container.id);
@@ -103,8 +106,10 @@ export class Lifecycle {
 
   async pause(ref: string): Promise<void> {
     const container = findContainer(this.#context.ledger, ref);
-    if (container.state.status === 'paused') throw new EngineError('conflict', `Container ${container.id} is already paused`);
-    if (container.state.status !== 'running') throw new EngineError('conflict', `Container ${container.id} is not running`);
+    if (container.state.status === 'paused')
+      throw new EngineError('conflict', `Container ${container.id} is already paused`);
+    if (container.state.status !== 'running')
+      throw new EngineError('conflict', `Container ${container.id} is not running`);
     await this.locks.run(container.id, async () => {
       await this.#context.runtime.pause(container.id);
       await this.#setState(container.id, { status: 'paused' });
@@ -114,7 +119,8 @@ export class Lifecycle {
 
   async unpause(ref: string): Promise<void> {
     const container = findContainer(this.#context.ledger, ref);
-    if (container.state.status !== 'paused') throw new EngineError('conflict', `Container ${container.id} is not paused`);
+    if (container.state.status !== 'paused')
+      throw new EngineError('conflict', `Container ${container.id} is not paused`);
     await this.locks.run(container.id, async () => {
       await this.#context.runtime.unpause(container.id);
       await this.#setState(container.id, { status: 'running' });
@@ -127,7 +133,9 @@ export class Lifecycle {
     void this.#context.runtime
       .exited(id)
       .then((exit) => (this.#closed ? undefined : this.#ended(id, exit)))
-      .catch((error: unknown) => this.#context.log.warn(`container ${id}: its end could not be handled: ${String(error)}`));
+      .catch((error: unknown) =>
+        this.#context.log.warn(`container ${id}: its end could not be handled: ${String(error)}`),
+      );
   }
 
   /** Forgets timers; what the processes do is seen again at the next start. */
@@ -177,7 +185,9 @@ export class Lifecycle {
   async #takeBack(container: ContainerRecord, error: unknown): Promise<void> {
     const { runtime, log, clock } = this.#context;
     const attempt = (task: Promise<unknown>): Promise<unknown> =>
-      task.catch((failure: unknown) => log.warn(`container ${container.id}: clearing up a failed start: ${String(failure)}`));
+      task.catch((failure: unknown) =>
+        log.warn(`container ${container.id}: clearing up a failed start: ${String(failure)}`),
+      );
     await attempt(runtime.clean(container.id));
     await attempt(this.#connectivity.close(container.id));
     await attempt(
@@ -203,7 +213,9 @@ export class Lifecycle {
       return { pid: other.state.pid };
     };
     const { NetworkMode, PidMode, IpcMode } = container.hostConfig;
-    const holder = NetworkMode.startsWith('container:') ? findContainer(ledger, NetworkMode.slice('container:'.length)) : container;
+    const holder = NetworkMode.startsWith('container:')
+      ? findContainer(ledger, NetworkMode.slice('container:'.length))
+      : container;
     const sandbox = ledger.sandbox.where('container', holder.id)[0];
     if (!sandbox) throw new EngineError('conflict', `cannot join network of a non running container: ${holder.id}`);
     const pid = join(PidMode);
@@ -230,7 +242,11 @@ export class Lifecycle {
     const container = ledger.container.get(id);
     if (!container || !isAlive(container)) return undefined;
     const { hostConfig, restartCount, state } = container;
-    const again = wantsRestart(hostConfig.RestartPolicy, { exitCode: exit.exitCode, restartCount, stoppedByUser: state.stoppedByUser });
+    const again = wantsRestart(hostConfig.RestartPolicy, {
+      exitCode: exit.exitCode,
+      restartCount,
+      stoppedByUser: state.stoppedByUser,
+    });
     this.tell(container, 'die', { exitCode: String(exit.exitCode) });
     await runtime.clean(id);
     await this.#connectivity.close(id);
@@ -250,7 +266,9 @@ export class Lifecycle {
     this.#delays.set(container.id, delay);
     const timer = clock.after(delay, () => {
       this.#restarts.delete(container.id);
-      this.#relaunch(container.id).catch((error: unknown) => log.warn(`container ${container.id} could not be restarted: ${String(error)}`));
+      this.#relaunch(container.id).catch((error: unknown) =>
+        log.warn(`container ${container.id} could not be restarted: ${String(error)}`),
+      );
     });
     this.#restarts.set(container.id, timer);
   }
@@ -307,4 +325,3 @@ export class Lifecycle {
 export function isAlive({ state }: ContainerRecord): boolean {
   return state.status === 'running' || state.status === 'paused';
 }
-

@@ -7,14 +7,24 @@ import type { Records, Table } from './records.ts';
 
 /** @throws EngineError not-found `No such container: REF` */
 export function findContainer(records: Pick<Records, 'container'>, ref: string): ContainerRecord {
-  const found = quickly(records.container, ref.replace(/^\//, '')) ?? resolveReference('container', records.container.values(), ref);
+  const found =
+    quickly(records.container, ref.replace(/^\//, '')) ??
+    resolveReference('container', records.container.values(), ref);
   return found;
 }
 
 /** @throws EngineError not-found `network REF not found`; `optional` gives undefined instead */
 export function findNetwork(records: Pick<Records, 'network'>, ref: string): NetworkRecord;
-export function findNetwork(records: Pick<Records, 'network'>, ref: string, missing: 'optional'): NetworkRecord | undefined;
-export function findNetwork(records: Pick<Records, 'network'>, ref: string, missing?: 'optional'): NetworkRecord | undefined {
+export function findNetwork(
+  records: Pick<Records, 'network'>,
+  ref: string,
+  missing: 'optional',
+): NetworkRecord | undefined;
+export function findNetwork(
+  records: Pick<Records, 'network'>,
+  ref: string,
+  missing?: 'optional',
+): NetworkRecord | undefined {
   try {
     return quickly(records.network, ref) ?? resolveReference('network', records.network.values(), ref);
   } catch (error) {

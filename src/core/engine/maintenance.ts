@@ -68,5 +68,6 @@ export class Maintenance {
   }
 }
 
-const isSocket = (object: Desired): object is Desired<SocketObject> => object.kind === 'listener' || object.kind === 'resolver';
+const isSocket = (object: Desired): object is Desired<SocketObject> =>
+  object.kind === 'listener' || object.kind === 'resolver';
 const isKernel = (object: Desired): object is Desired<KernelObject> => !isSocket(object);

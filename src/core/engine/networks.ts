@@ -60,7 +60,12 @@ export class NetworkUseCases implements Networks {
     return { value: undefined, steps: change.steps };
   }
 
-  connect(ref: string, containerRef: string, settings: EndpointSettings, options?: ChangeOptions): Promise<Change<void>> {
+  connect(
+    ref: string,
+    containerRef: string,
+    settings: EndpointSettings,
+    options?: ChangeOptions,
+  ): Promise<Change<void>> {
     const { ledger } = this.#context;
     const network = findNetwork(ledger, ref);
     const { id } = findContainer(ledger, containerRef);
@@ -77,7 +82,7 @@ export class NetworkUseCases implements Networks {
   async prune(filter: PruneFilter): Promise<readonly string[]> {
     const { ledger } = this.#context;
     const removed: string[] = [];
-    for (const network of [...ledger.network.values()]) {
+    for (const network of ledger.network.values()) {
       if (isPredefined(network.name) || ledger.endpoint.where('network', network.id).length > 0) continue;
       if (!matchesPrune(filter, network)) continue;
       await this.remove(network.id);
@@ -97,6 +102,14 @@ export class NetworkUseCases implements Networks {
 }
 
 function refuseInUse(records: Records, network: NetworkRecord): void {
+  const isTemplate =
+    network.configOnly && [...records.network.values()].some(({ configFrom }) => configFrom === network.name);
+  if (isTemplate) {
+    throw new EngineError(
+      'forbidden',
+      `error while removing network: configuration network "${network.name}" is in use`,
+    );
+  }
   if (records.endpoint.where('network', network.id).length === 0) return;
   throw new EngineError(
     'forbidden',

@@ -176,8 +176,8 @@ export class Ledger implements Records {
 /** What a draft changes, for the store. */
 export function entries(draft: Draft): StoreEntry[] {
   return RECORD_KINDS.flatMap((kind) =>
-    [...draft[kind].changed].map(
-      ([id, value]): StoreEntry => (value ? { op: 'put', kind, id, value } : { op: 'delete', kind, id }),
+    [...draft[kind].changed].map(([id, value]): StoreEntry =>
+      value ? { op: 'put', kind, id, value } : { op: 'delete', kind, id },
     ),
   );
 }

@@ -110,7 +110,11 @@ export interface Runtime {
   resize(id: string, columns: number, rows: number): Promise<void>;
   /** Applies the record's resource limits to the running container. */
   update(container: ContainerRecord): Promise<void>;
-  /** The output of all runs; `fromNow` begins with what comes next. */
+  /**
+   * The output of all runs; with `fromNow` true, what comes after this call. To follow a container that
+   * does not run is to wait for its next run, if `fromNow` is given (who attaches comes before the start),
+   * else to read what there is.
+   */
   logs(id: string, query: LogQuery & { readonly fromNow?: boolean }): AsyncIterable<OutputChunk>;
   /** Standard input of a running container. With `once`, the container sees the end when this input ends. */
   input(id: string, options: { readonly once: boolean }): Promise<Input>;

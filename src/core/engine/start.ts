@@ -48,7 +48,10 @@ export async function startEngine(
   const connectivity = new Connectivity(context, allocator);
   const containers = new ContainerUseCases(context, connectivity);
   const networks = new NetworkUseCases(context, connectivity, allocator, containers.lifecycle.locks);
-  const maintenance = new Maintenance(context, (contents.pending as readonly Intent[]).flatMap(({ objects }) => objects));
+  const maintenance = new Maintenance(
+    context,
+    (contents.pending as readonly Intent[]).flatMap(({ objects }) => objects),
+  );
 
   await allocator.refreshPools();
   const ends = await findEnded(context);
@@ -112,14 +115,21 @@ function findUnstarted(ledger: Ledger): readonly ContainerRecord[] {
 function endedRecord(container: ContainerRecord, exit: Exit): ContainerRecord {
   return {
     ...container,
-    state: { ...container.state, status: 'exited', pid: 0, exitCode: exit.exitCode, oomKilled: exit.oomKilled, finishedAt: exit.at },
+    state: {
+      ...container.state,
+      status: 'exited',
+      pid: 0,
+      exitCode: exit.exitCode,
+      oomKilled: exit.oomKilled,
+      finishedAt: exit.at,
+    },
   };
 }
 
 /** Starts what its restart policy wants running; one that fails does not keep the others from it. */
 async function startWanted(context: Context, containers: ContainerUseCases, ended: ReadonlySet<string>): Promise<void> {
   const { ledger, log } = context;
-  for (const container of [...ledger.container.values()]) {
+  for (const container of ledger.container.values()) {
     if (isAlive(container) || container.state.status === 'created') continue;
     const { exitCode, stoppedByUser } = container.state;
     const running = ended.has(container.id);
@@ -128,7 +138,9 @@ async function startWanted(context: Context, containers: ContainerUseCases, ende
     } else if (wantsStart(container.hostConfig.RestartPolicy, { running, stoppedByUser, exitCode })) {
       await containers
         .start(container.id)
-        .catch((error: unknown) => log.warn(`container ${container.name} could not be started again: ${String(error)}`));
+        .catch((error: unknown) =>
+          log.warn(`container ${container.name} could not be started again: ${String(error)}`),
+        );
     }
   }
 }

@@ -93,8 +93,8 @@ export class Transactions {
       await then?.();
     } catch (error) {
       const failures: unknown[] = [];
-      for (const { port, steps: taken } of done.reverse()) {
-        const back = { port, steps: [...taken].reverse().map((step) => inverse<HostObject>(step)) } as Group;
+      for (const { port, steps: taken } of done.toReversed()) {
+        const back = { port, steps: taken.toReversed().map((step) => inverse<HostObject>(step)) } as Group;
         await this.#applyGroup(back).catch((failure: unknown) => failures.push(failure));
       }
       if (failures.length === 0) throw error;
