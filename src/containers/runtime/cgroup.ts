@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, rmdirSync, statfsSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, statfsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMissing, readIfPresent } from './files.ts';
@@ -24,11 +24,9 @@ export class Cgroups {
     return `/${this.#parent}/${id}`;
   }
 
-  /** Whether swap can be limited. */
+  /** Whether swap can be limited; some kernels do not count it. */
   get swap(): boolean {
-    return this.unified
-      ? existsSync(join(MOUNT, this.#parent, 'memory.swap.max')) || /^Swap/m.test(readFileSync('/proc/meminfo', 'utf8'))
-      : existsSync(join(MOUNT, 'memory', 'memory.memsw.limit_in_bytes'));
+    return this.unified || existsSync(join(MOUNT, 'memory', 'memory.memsw.limit_in_bytes'));
   }
 
   /** PIDs in the host's namespace. */

@@ -49,7 +49,7 @@ export async function startExec(start: ExecStart): Promise<ExecProcess> {
   const log = join(directory, 'runtime.log');
   await mkdir(directory, { recursive: true });
   await writeFile(spec, JSON.stringify(process));
-  const streams = process.terminal ? terminalStreams(directory) : pipeStreams(start.stdin, start.clock);
+  const streams = process.terminal ? terminalStreams(directory, start.stdin) : pipeStreams(start.stdin, start.clock);
   const monitor = Monitor.start({
     ...start.monitor,
     directory,
@@ -77,19 +77,17 @@ export async function startExec(start: ExecStart): Promise<ExecProcess> {
     throw execFailure(cause);
   }
 
-  const exited = monitor.next().then(async (last) => {
+  const exited = monitor.next().then((last) => {
     streams.ended();
-    await monitor.ended;
-    await rm(directory, { recursive: true, force: true });
     return last?.data ?? KILLED;
   });
-  // Whoever wants the exit code sees the failure; if nobody does, it must not end the engine.
-  exited.catch(() => {});
+  // What cannot be removed goes when the container's run is cleaned.
+  monitor.ended.then(() => rm(directory, { recursive: true, force: true })).catch(() => {});
   const size = new TerminalSize(directory);
   return {
     pid: first.data,
     output: streams.channel,
-    input: await streams.input(),
+    input: streams.input,
     exited,
     resize: (columns, rows) => (process.terminal ? size.set(columns, rows) : Promise.resolve()),
   };
@@ -103,10 +101,10 @@ interface Streams {
   started(): void;
   /** To be called when the process has ended. */
   ended(): void;
-  input(): Promise<Input>;
+  readonly input: Input;
 }
 
-function terminalStreams(directory: string): Streams {
+function terminalStreams(directory: string, stdin: boolean): Streams {
   const fifo = join(directory, 'output');
   makeNode(fifo, 'fifo', 0o600);
   // Held until the monitor has opened it, so that there is no end before the beginning.
@@ -123,7 +121,7 @@ function terminalStreams(directory: string): Streams {
     channel,
     started: () => closeSync(writer),
     ended: () => {},
-    input: () => AttachedInput.connect(directory),
+    input: stdin ? lateInput(() => AttachedInput.connect(directory)) : NO_INPUT,
   };
 }
 
@@ -148,7 +146,7 @@ function pipeStreams(stdin: boolean, clock: Clock): Streams {
       for (const fd of [source?.read, output.write, errors.write]) if (fd !== undefined) closeSync(fd);
     },
     ended: () => closeWhenIdle(sockets, () => channel.empty),
-    input: () => Promise.resolve(source ? new PipeInput(source.write) : NO_INPUT),
+    input: source ? new PipeInput(source.write) : NO_INPUT,
   };
 }
 
@@ -183,6 +181,15 @@ function sourceOf(sockets: readonly Socket[]): { pause(): void; resume(): void; 
 
 /** A process that was started without standard input reads its end at once; what is sent to it goes nowhere. */
 const NO_INPUT: Input = { write: () => Promise.resolve(), end: () => Promise.resolve() };
+
+/** Connects when the first bytes come: the process may have ended by then, or never be sent any. */
+function lateInput(connect: () => Promise<Input>): Input {
+  let connected: Promise<Input> | undefined;
+  return {
+    write: async (data) => (await (connected ??= connect())).write(data),
+    end: async () => (await connected)?.end(),
+  };
+}
 
 class PipeInput implements Input {
   readonly #socket: Socket;

@@ -1,26 +1,38 @@
 /**
- * An iteration that can be left while it waits. A generator alone cannot: its `return` stands in line
- * behind the `next` that waits. Here leaving first aborts the signal, which must end every wait.
+ * An iteration over what comes in batches, that can be left while it waits. A generator alone cannot:
+ * its `return` stands in line behind the `next` that waits. Here leaving first aborts the signal, which
+ * must end every wait. `next` is not to be called again before it has answered.
  */
-export function cancellable<T>(generate: (signal: AbortSignal) => AsyncGenerator<T>): AsyncIterableIterator<T> {
+export function cancellable<T>(
+  generate: (signal: AbortSignal) => AsyncGenerator<readonly T[]>,
+): AsyncIterableIterator<T> {
   const controller = new AbortController();
   const generator = generate(controller.signal);
+  let batch: Iterator<T> = [].values();
+  const nextBatch = async (): Promise<IteratorResult<T>> => {
+    for (;;) {
+      const { done, value } = await generator.next();
+      if (done) return { done, value: undefined };
+      batch = value.values();
+      const first = batch.next();
+      if (!first.done) return first;
+    }
+  };
   return {
-    next: () => generator.next(),
+    next: () => {
+      const next = batch.next();
+      return next.done ? nextBatch() : Promise.resolve(next);
+    },
     return: async () => {
+      batch = [].values();
       controller.abort();
-      return generator.return(undefined);
+      await generator.return(undefined);
+      return { done: true, value: undefined };
     },
     [Symbol.asyncIterator]() {
       return this;
     },
   };
-}
-
-/** Resolves when the signal is aborted; never, if it never is. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** Sources that push and can be told to pause. */

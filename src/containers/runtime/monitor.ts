@@ -47,7 +47,7 @@ export class Monitor {
     this.#socket.on('data', (block: Buffer) => {
       const lines = (text + block.toString()).split('\n');
       text = lines.pop() ?? '';
-      for (const line of lines) this.#push(JSON.parse(line) as MonitorMessage);
+      for (const line of lines) this.#push(parseMessage(line));
     });
     this.#socket.on('error', (error) => (this.#failure += error.message));
     this.#socket.once('close', () => {
@@ -122,6 +122,15 @@ export class Monitor {
     const waiting = this.#waiting.shift();
     if (waiting) waiting(message);
     else this.#messages.push(message);
+  }
+}
+
+/** A message that is not the JSON that it should be is an error's text with bytes in it that conmon left as they were. */
+function parseMessage(line: string): MonitorMessage {
+  try {
+    return JSON.parse(line) as MonitorMessage;
+  } catch {
+    return { data: -1, message: line };
   }
 }
 

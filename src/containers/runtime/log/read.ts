@@ -19,44 +19,53 @@ export interface LogReading {
 /** Reads a log file, and what is added to it until it has ended: every byte once, in order. */
 export function readLog(path: string, reading: LogReading): AsyncIterableIterator<OutputChunk> {
   return cancellable(async function* read(signal) {
+    const select = selection(reading.query);
     const file = await open(path, 'r');
+    let growth: Growth | undefined;
     try {
-      yield* select(reading.query, pieces(file, path, reading, signal));
+      growth = reading.ended && new Growth(path, reading.ended, signal);
+      const parser = new LogParser();
+      let position = await firstPosition(file, reading);
+      for (;;) {
+        // Asked before reading, so that what comes in between is found in the next round.
+        const more = growth?.begin() ?? false;
+        for (;;) {
+          const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, position);
+          if (bytesRead === 0) break;
+          position += bytesRead;
+          const { chunks, last } = select(parser.push(buffer.subarray(0, bytesRead)));
+          yield chunks;
+          if (last) return;
+        }
+        if (!more) return;
+        await growth?.next();
+        if (signal.aborted) return;
+      }
     } finally {
+      growth?.close();
       await file.close();
     }
   });
 }
 
-async function* pieces(
-  file: FileHandle,
-  path: string,
-  { query, from, ended }: LogReading,
-  signal: AbortSignal,
-): AsyncGenerator<OutputChunk> {
-  const growth = ended && new Growth(path, ended, signal);
-  try {
-    const { size } = await file.stat();
-    let position = 0;
-    if (from !== undefined) position = await lineStart(file, from);
-    else if (query.tail !== undefined) position = await tailStart(file, await lineStart(file, size), query.tail);
-    const parser = new LogParser();
-    for (;;) {
-      // Asked before reading, so that what comes in between is found in the next round.
-      const more = growth?.begin() ?? false;
-      for (;;) {
-        const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, position);
-        if (bytesRead === 0) break;
-        position += bytesRead;
-        yield* parser.push(buffer.subarray(0, bytesRead));
-      }
-      if (!more) return;
-      await growth?.next();
-      if (signal.aborted) return;
-    }
-  } finally {
-    growth?.close();
-  }
+async function firstPosition(file: FileHandle, { query, from }: LogReading): Promise<number> {
+  if (from !== undefined) return lineStart(file, from);
+  if (query.tail === undefined) return 0;
+  const { size } = await file.stat();
+  return tailStart(file, await lineStart(file, size), query.tail);
+}
+
+/** Picks the chunks that a query asks for by stream and time; `last`: those that come later are too late. */
+function selection(
+  query: LogQuery,
+): (chunks: readonly OutputChunk[]) => { readonly chunks: readonly OutputChunk[]; readonly last: boolean } {
+  const since = query.since === undefined ? '' : normalTime(query.since);
+  // Sorts behind every time.
+  const until = query.until === undefined ? '~' : normalTime(query.until);
+  return (chunks) => ({
+    chunks: chunks.filter(({ stream, time }) => query[stream] && time >= since && time <= until),
+    last: chunks.some(({ time }) => time > until),
+  });
 }
 
 /** Watches a file grow. */
@@ -95,15 +104,5 @@ class Growth {
 
   close(): void {
     this.#watcher.close();
-  }
-}
-
-/** The chunks that a query asks for by stream and time; pieces after `until` end the reading. */
-async function* select(query: LogQuery, chunks: AsyncGenerator<OutputChunk>): AsyncGenerator<OutputChunk> {
-  const since = query.since === undefined ? '' : normalTime(query.since);
-  const until = query.until === undefined ? undefined : normalTime(query.until);
-  for await (const chunk of chunks) {
-    if (until !== undefined && chunk.time > until) return;
-    if (chunk.time >= since && query[chunk.stream]) yield chunk;
   }
 }

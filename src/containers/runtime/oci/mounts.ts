@@ -52,9 +52,7 @@ function systemMounts({ hostConfig }: ContainerRecord, { shm, init }: MountSourc
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...closed, ...access] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...access, ...closed] },
-    hostConfig.IpcMode === 'host'
-      ? bind('/dev/mqueue', '/dev/mqueue', [])
-      : { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: closed },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: closed },
     ...(shm === null ? [] : [shm === undefined ? ownShm(hostConfig.ShmSize) : bind('/dev/shm', shm, ['rprivate'])]),
     ...(init === undefined
       ? []
