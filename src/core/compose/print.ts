@@ -33,9 +33,13 @@ function escaped(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, escaped(each)]));
 }
 
-function serviceBody({ name: _, ...service }: Service): Json {
+function without(body: object, key: string): Json {
+  return Object.fromEntries(Object.entries(body).filter(([name]) => name !== key));
+}
+
+function serviceBody(service: Service): Json {
   return {
-    ...service,
+    ...without(service, 'name'),
     ...(service.ports && { ports: service.ports.map(portBody) }),
     ...(service.volumes && { volumes: service.volumes.map(volumeBody) }),
     ...(service.networks && {
@@ -89,7 +93,6 @@ function volumeBody(volume: ServiceVolume): unknown {
   };
 }
 
-function placed({ key: _, ...rest }: ProjectNetwork | ProjectVolume): Json {
-  const { external, ...body } = rest;
-  return external ? { name: body.name, external: true } : body;
+function placed(each: ProjectNetwork | ProjectVolume): Json {
+  return each.external ? { name: each.name, external: true } : without(without(each, 'key'), 'external');
 }
