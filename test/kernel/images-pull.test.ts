@@ -112,7 +112,7 @@ describe('from Debian’s docker-registry', () => {
   test('by digest, without a tag', async () => {
     await pull(`${host}/made/box:docker`);
     const [digest] = (await store.inspect(`${host}/made/box:docker`)).repoDigests;
-    await store.remove(`${host}/made/box:docker`, { force: false, noprune: false }, []);
+    await store.remove(`${host}/made/box:docker`, { force: false }, []);
     expect(await place.census()).toEqual(EMPTY);
     await pull(digest!);
     expect(await store.inspect(digest!)).toMatchObject({ repoTags: [], repoDigests: [digest] });

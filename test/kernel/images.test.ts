@@ -283,7 +283,7 @@ describe('archives', () => {
     const { stdout } = await run('skopeo', ['inspect', `docker-archive:${place.path('saved.tar')}`]);
     expect(JSON.parse(stdout)).toMatchObject({ Architecture: view.architecture, Layers: view.diffIds });
 
-    await store.remove('registry:2.7.1', { force: false, noprune: false }, []);
+    await store.remove('registry:2.7.1', { force: false }, []);
     expect(await place.census()).toEqual(EMPTY);
     await all(store.load(createReadStream(place.path('saved.tar'))));
     expect({ ...(await store.inspect('registry:2.7.1')), lastTagged: '' }).toEqual({ ...view, lastTagged: '' });
@@ -359,8 +359,8 @@ describe('archives', () => {
 });
 
 describe('removal', () => {
-  const options = { force: false, noprune: false };
-  const forced = { force: true, noprune: false };
+  const options = { force: false };
+  const forced = { force: true };
   const container = (imageId: string, running: boolean) => ({ id: 'c'.repeat(64), imageId, running });
 
   test('takes names one by one, the image and its layers with the last', async () => {
@@ -442,7 +442,7 @@ test('killed at any moment, the store opens with whole images and nothing half d
         for (;;) {
           for await (const _ of store.load(createReadStream(archive)));
           console.log('loaded');
-          await store.remove('busybox:1.36', { force: false, noprune: false }, []);
+          await store.remove('busybox:1.36', { force: false }, []);
         }`,
       resolveDir: from,
       loader: 'ts',

@@ -65,15 +65,18 @@ export class Catalog {
     return this.#images.get(id) ?? this.#retired.get(id);
   }
 
-  /** The diff ids of all layers that an image, retired or not, consists of. */
-  usedLayers(): ReadonlySet<string> {
-    return new Set([...this.#images.values(), ...this.#retired.values()].flatMap((image) => image.rootfs.diff_ids));
+  /** Whether a layer belongs to an image, retired or not. */
+  uses(diffId: string): boolean {
+    return this.#standingImages().some((image) => image.rootfs.diff_ids.includes(diffId));
   }
 
   /** The chain ids of all images' stacks of layers, retired ones too; each image's whole stack first. */
   stacks(): ReadonlySet<string> {
-    const images = [...this.#images.values(), ...this.#retired.values()];
-    return new Set(images.flatMap((image) => chainIds(image.rootfs.diff_ids).toReversed()));
+    return new Set(this.#standingImages().flatMap((image) => chainIds(image.rootfs.diff_ids).toReversed()));
+  }
+
+  #standingImages(): ImageConfig[] {
+    return [...this.#images.values(), ...this.#retired.values()];
   }
 
   /** The configuration's own bytes. */
@@ -143,6 +146,7 @@ export class Catalog {
   }
 
   async unname(references: readonly Reference[]): Promise<void> {
+    if (references.length === 0) return;
     const names = new Map(this.#names);
     for (const reference of references) names.delete(canonical(reference));
     await this.#writeNames(names);

@@ -119,22 +119,20 @@ export class Layers {
     return diffId;
   }
 
-  /** Removes all layers but the used and the held ones; gives which, and the bytes of their files. */
-  sweep(
-    isUsed: (diffId: string) => boolean,
-    workspace: Workspace,
-  ): Promise<{ readonly removed: ReadonlySet<string>; readonly bytes: number }> {
+  /**
+   * Removes all layers but the used and the held ones; gives the bytes of their files. `isUsed` is
+   * asked for each anew, since images come and go on the way.
+   */
+  sweep(isUsed: (diffId: string) => boolean, workspace: Workspace): Promise<number> {
     return this.#placing.run(async () => {
-      const removed = new Set<string>();
       let bytes = 0;
       for (const [diffId, { size }] of this.#facts) {
         if (isUsed(diffId) || this.#isHeld(diffId)) continue;
         this.#facts.delete(diffId);
         await rename(this.#folder(diffId), workspace.path());
-        removed.add(diffId);
         bytes += size;
       }
-      return { removed, bytes };
+      return bytes;
     });
   }
 

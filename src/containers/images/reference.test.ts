@@ -7,6 +7,7 @@ import {
   familiarName,
   parseAny,
   parseReference,
+  tagOf,
   withDefaultTag,
 } from './reference.ts';
 
@@ -64,6 +65,14 @@ describe('what is no name is refused in Docker’s words', () => {
   ])('%j', (text, message) => {
     expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: 'invalid', message }));
   });
+});
+
+test('a repository and its tag come apart or in one', () => {
+  const reference = { domain: 'docker.io', path: 'library/a', tag: '1' };
+  expect([tagOf('a', '1'), tagOf('a:1'), tagOf('a:2', '1')]).toEqual([reference, reference, reference]);
+  expect(tagOf('a')).toEqual({ ...reference, tag: 'latest' });
+  expect(() => tagOf('a', 'b!d')).toThrow('invalid tag format');
+  expect(() => tagOf(`a@${DIGEST}`)).toThrow('refusing to create a tag with a digest reference');
 });
 
 test('64 hexadecimal digits are an id, with and without their algorithm', () => {

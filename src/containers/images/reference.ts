@@ -96,6 +96,17 @@ function pick({ tag, digest }: Pick<Reference, 'tag' | 'digest'>): string {
   return (tag === undefined ? '' : `:${tag}`) + (digest === undefined ? '' : `@${digest}`);
 }
 
+/** A repository and a tag as the API gives them: apart, or in one text. */
+export function tagOf(repository: string, tag?: string): Reference {
+  const reference = parseReference(repository);
+  if (reference.digest !== undefined) {
+    throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
+  }
+  if (!tag) return withDefaultTag(reference);
+  if (!TAG.test(tag)) throw new EngineError('invalid', 'invalid tag format');
+  return { ...reference, tag };
+}
+
 /** What a user's text may mean: an image's id alone, or a name (which may also be the start of an id). */
 export function parseAny(text: string): { readonly id: string } | { readonly name: Reference } {
   if (HEX_ID.test(text)) return { id: `sha256:${text}` };

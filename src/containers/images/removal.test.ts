@@ -1,75 +1,90 @@
 import { describe, expect, test } from 'vitest';
 import { familiar, parseReference } from './reference.ts';
-import { checkUntag, deletionConflict, isIdPrefix, isSingle, untagged } from './removal.ts';
+import { planRemoval } from './removal.ts';
 
-const id = `sha256:eea9b1a4f4a5${'0'.repeat(52)}`;
-const digest = `sha256:${'1'.repeat(64)}`;
-const names = (...texts: string[]) => texts.map(parseReference);
-const user = (running: boolean) => ({ id: `7958bb9f2c28${'0'.repeat(52)}`, imageId: id, running });
+const ID = `sha256:eea9b1a4f4a5${'0'.repeat(52)}`;
+const DIGEST = `sha256:${'1'.repeat(64)}`;
+const user = (running: boolean) => ({ id: `7958bb9f2c28${'0'.repeat(52)}`, imageId: ID, running });
+const stopped = [user(false)];
+const running = [user(true)];
 
-test.each([
-  [[], true],
-  [['a:1'], true],
-  [['a:1', `a@${digest}`], true],
-  [['a:1', 'a:2'], false],
-  [['a:1', `b@${digest}`], false],
-  [[`a@${digest}`, `b@${digest}`], false],
-])('%j counts as one name: %s', (texts, single) => {
-  expect(isSingle(names(...texts))).toBe(single);
-});
+/** What a removal takes, in the order in which it is told; `image` for the image itself. */
+function taken(text: string, names: readonly string[], users = [] as typeof stopped, force = false): string[] {
+  const { untag, deletes } = planRemoval(text, ID, names.map(parseReference), users, force);
+  return [...untag.map(familiar), ...(deletes ? ['image'] : [])];
+}
 
-test.each([
-  ['a:1', ['a:1', 'b:1'], ['a:1']],
-  ['a:1', ['a:1', `a@${digest}`], ['a:1', `a@${digest}`]],
-  ['a:1', ['a:1', 'a:2', `a@${digest}`], ['a:1']],
-  ['a:1', ['a:1', `b@${digest}`], ['a:1']],
-  [`a@${digest}`, ['a:1', `a@${digest}`], [`a@${digest}`]],
-])('taking away %s of %j takes %j', (text, all, gone) => {
-  expect(untagged(parseReference(text), names(...all)).map(familiar)).toEqual(gone);
-});
+describe('a name', () => {
+  test.each([
+    ['a:1', ['a:1'], ['a:1', 'image']],
+    ['a', ['a:latest'], ['a:latest', 'image']],
+    ['docker.io/library/a:1', ['a:1'], ['a:1', 'image']],
+    ['a:1', ['a:1', 'b:1'], ['a:1']],
+    ['a:1', ['a:1', 'a:2'], ['a:1']],
+    ['a:1', ['a:1', `a@${DIGEST}`], ['a:1', `a@${DIGEST}`, 'image']],
+    ['a:1', ['a:1', 'a:2', `a@${DIGEST}`], ['a:1']],
+    ['a:1', ['a:1', `b@${DIGEST}`], ['a:1']],
+    [`a@${DIGEST}`, ['a:1', `a@${DIGEST}`], [`a@${DIGEST}`]],
+    [`a@${DIGEST}`, [`a@${DIGEST}`], [`a@${DIGEST}`, 'image']],
+  ])('%s of %j takes %j', (text, names, takes) => {
+    expect(taken(text, names)).toEqual(takes);
+  });
 
-test('an id is known by its start', () => {
-  expect(isIdPrefix(id, 'eea9')).toBe(true);
-  expect(isIdPrefix(id, 'sha256:eea9')).toBe(true);
-  expect(isIdPrefix(id, 'busybox')).toBe(false);
-});
-
-describe('conflicts are told as dockerd 20.10 tells them', () => {
-  test('the last name of an image that a container uses', () => {
-    expect(() => checkUntag('d-imp:1', id, names('d-imp:1'), [user(false)])).toThrow(
+  test('that is the last one stays while a container uses it, unless forced', () => {
+    expect(() => taken('d-imp:1', ['d-imp:1'], stopped)).toThrow(
       'conflict: unable to remove repository reference "d-imp:1" (must force) - container 7958bb9f2c28 is using its referenced image eea9b1a4f4a5',
     );
-    expect(() => checkUntag('a:1', id, names('a:1', 'b:1'), [user(false)])).not.toThrow();
+    expect(taken('a:1', ['a:1'], stopped, true)).toEqual(['a:1', 'image']);
+    expect(taken('a:1', ['a:1'], running, true)).toEqual(['a:1']);
+  });
+
+  test('that is one of several goes though a container runs', () => {
+    expect(taken('a:1', ['a:1', 'b:1'], running)).toEqual(['a:1']);
+  });
+});
+
+describe('an id', () => {
+  test.each([
+    ['eea9', ['a:1'], ['a:1', 'image']],
+    ['sha256:eea9', ['a:1', `a@${DIGEST}`], ['a:1', `a@${DIGEST}`, 'image']],
+    [ID, [], ['image']],
+  ])('%s of %j takes %j', (text, names, takes) => {
+    expect(taken(text, names)).toEqual(takes);
   });
 
   const deleting = 'conflict: unable to delete eea9b1a4f4a5';
   test.each([
     [
       'a running container',
-      [],
-      [user(true)],
-      false,
-      `${deleting} (cannot be forced) - image is being used by running container 7958bb9f2c28`,
-    ],
-    [
-      'a running container, forced',
-      [],
-      [user(true)],
-      true,
+      ['a:1'],
+      running,
       `${deleting} (cannot be forced) - image is being used by running container 7958bb9f2c28`,
     ],
     [
       'a stopped container',
-      [],
-      [user(false)],
-      false,
+      ['a:1'],
+      stopped,
       `${deleting} (must be forced) - image is being used by stopped container 7958bb9f2c28`,
     ],
-    ['a stopped container, forced', [], [user(false)], true, undefined],
-    ['names', ['a:1', 'b:1'], [], false, `${deleting} (must be forced) - image is referenced in multiple repositories`],
-    ['names, forced', ['a:1', 'b:1'], [], true, undefined],
-    ['nothing', [], [], false, undefined],
-  ])('%s', (_, texts, users, force, message) => {
-    expect(deletionConflict(id, names(...texts), users, force)?.error.message).toBe(message);
+    [
+      'several names',
+      ['a:1', 'b:1'],
+      [],
+      `${deleting} (must be forced) - image is referenced in multiple repositories`,
+    ],
+    ['tags', ['a:1', 'a:2'], [], `${deleting} (must be forced) - image is referenced in multiple repositories`],
+    [
+      'digests elsewhere',
+      ['a:1', `b@${DIGEST}`],
+      [],
+      `${deleting} (must be forced) - image is referenced in multiple repositories`,
+    ],
+  ])('is kept by %s', (_, names, users, message) => {
+    expect(() => taken('eea9', names, users)).toThrow(expect.objectContaining({ code: 'conflict', message }));
+  });
+
+  test('by force takes all but what runs', () => {
+    expect(taken('eea9', ['a:1', 'b:1'], stopped, true)).toEqual(['a:1', 'b:1', 'image']);
+    expect(() => taken('eea9', ['a:1'], running, true)).toThrow('cannot be forced');
   });
 });

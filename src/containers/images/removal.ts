@@ -1,71 +1,95 @@
 /** Docker's rules of what may be removed, and what goes with it. */
 import { EngineError } from '../../core/network/error.ts';
-import { canonicalName, type Reference } from './reference.ts';
-import type { ImageUser } from './image.ts';
+import type { ImageConfig } from './config.ts';
+import type { ImagePruneFilter, ImageUser } from './image.ts';
+import { canonical, canonicalName, parseReference, type Reference } from './reference.ts';
 
-const short = (id: string): string => id.replace('sha256:', '').slice(0, 12);
-
-/** Whether a user's text is an image's id, or its start, and not a name. */
-export function isIdPrefix(id: string, text: string): boolean {
-  return id.startsWith(text) || id.startsWith(`sha256:${text}`);
+/** What a removal takes: some names, and with the last of them the image. */
+export interface RemovalPlan {
+  readonly untag: readonly Reference[];
+  readonly deletes: boolean;
 }
 
-/** Whether the image has one name at most; digests of the same repository do not count as more. */
-export function isSingle(references: readonly Reference[]): boolean {
-  const tagged = references.filter((reference) => reference.digest === undefined);
-  const repositories = new Set(references.map(canonicalName));
-  return tagged.length <= 1 && repositories.size <= 1;
-}
-
-/** Refuses to take an image's last name while containers are called by it. */
-export function checkUntag(
+/**
+ * What `docker rmi TEXT` takes of the image that the text means, which has these names and these
+ * containers. Throws conflict if it may not.
+ */
+export function planRemoval(
   text: string,
   id: string,
   references: readonly Reference[],
   users: readonly ImageUser[],
-): void {
+  force: boolean,
+): RemovalPlan {
+  if (isIdPrefix(id, text)) {
+    const conflict = deletionConflict(id, isSingle(references) ? [] : references, users, force);
+    if (conflict) throw conflict;
+    return { untag: references, deletes: true };
+  }
   const [user] = users;
-  if (!user || !isSingle(references)) return;
-  throw new EngineError(
-    'conflict',
-    `conflict: unable to remove repository reference "${text}" (must force) - container ${short(user.id)} is using its referenced image ${short(id)}`,
-  );
+  if (user && !force && isSingle(references)) {
+    throw new EngineError(
+      'conflict',
+      `conflict: unable to remove repository reference "${text}" (must force) - container ${short(user.id)} is using its referenced image ${short(id)}`,
+    );
+  }
+  const untag = goingWith(canonical(parseReference(text)), references);
+  const isLast = untag.length === references.length;
+  // A name goes even where the image then has to stay, nameless.
+  return { untag, deletes: isLast && !deletionConflict(id, [], users, force) };
 }
 
-/** Why an image cannot be deleted. */
-export interface DeletionConflict {
-  /** Because of a container. */
-  readonly used: boolean;
-  readonly error: EngineError;
+const short = (id: string): string => id.replace('sha256:', '').slice(0, 12);
+
+function isIdPrefix(id: string, text: string): boolean {
+  return id.startsWith(text) || id.startsWith(`sha256:${text}`);
+}
+
+/** Whether the image has one name at most; digests of the same repository do not count as more. */
+function isSingle(references: readonly Reference[]): boolean {
+  const tagged = references.filter(isTag);
+  const repositories = new Set(references.map(canonicalName));
+  return tagged.length <= 1 && repositories.size <= 1;
+}
+
+function isTag({ digest }: Reference): boolean {
+  return digest === undefined;
+}
+
+/** The last tag of a repository takes the repository's digests along. */
+function goingWith(key: string, references: readonly Reference[]): Reference[] {
+  const named = references.filter((reference) => canonical(reference) === key);
+  const rest = references.filter((reference) => canonical(reference) !== key);
+  const siblings = rest.filter((other) => named.some((own) => canonicalName(own) === canonicalName(other)));
+  return named.some(isTag) && !siblings.some(isTag) ? [...named, ...siblings] : named;
 }
 
 /** What stands against deleting an image: a running container always; names and stopped ones unless forced. */
-export function deletionConflict(
+function deletionConflict(
   id: string,
   references: readonly Reference[],
   users: readonly ImageUser[],
   force: boolean,
-): DeletionConflict | undefined {
+): EngineError | undefined {
+  const conflict = (may: string, reason: string): EngineError =>
+    new EngineError('conflict', `conflict: unable to delete ${short(id)} (${may}) - ${reason}`);
   const running = users.find((user) => user.running);
-  const conflict = (used: boolean, may: string, reason: string): DeletionConflict => ({
-    used,
-    error: new EngineError('conflict', `conflict: unable to delete ${short(id)} (${may}) - ${reason}`),
-  });
-  if (running) {
-    return conflict(true, 'cannot be forced', `image is being used by running container ${short(running.id)}`);
-  }
+  if (running) return conflict('cannot be forced', `image is being used by running container ${short(running.id)}`);
   if (force) return undefined;
-  if (references.length > 0) return conflict(false, 'must be forced', 'image is referenced in multiple repositories');
+  if (references.length > 0) return conflict('must be forced', 'image is referenced in multiple repositories');
   const [stopped] = users;
-  if (stopped) return conflict(true, 'must be forced', `image is being used by stopped container ${short(stopped.id)}`);
-  return undefined;
+  if (!stopped) return undefined;
+  return conflict('must be forced', `image is being used by stopped container ${short(stopped.id)}`);
 }
 
-/** The names to take away together with one: the last tag of a repository takes its digests along. */
-export function untagged(reference: Reference, references: readonly Reference[]): Reference[] {
-  if (reference.digest !== undefined) return [reference];
-  const name = canonicalName(reference);
-  const inRepository = references.filter((other) => canonicalName(other) === name);
-  const others = inRepository.filter((other) => other.digest === undefined && other.tag !== reference.tag);
-  return [reference, ...(others.length > 0 ? [] : inRepository.filter((other) => other.digest !== undefined))];
+/** Whether a prune takes the image. */
+export function isPrunable(image: ImageConfig, references: readonly Reference[], filter: ImagePruneFilter): boolean {
+  const own = image.config?.Labels ?? {};
+  const has = (wanted: string): boolean => {
+    const [key = '', ...value] = wanted.split('=');
+    return Object.hasOwn(own, key) && (value.length === 0 || own[key] === value.join('='));
+  };
+  const isOld = filter.until === undefined || Date.parse(image.created) < Date.parse(filter.until);
+  const isOpen = !filter.dangling || !references.some(isTag);
+  return isOld && isOpen && filter.labels.every(has) && !filter.withoutLabels.some(has);
 }

@@ -15,8 +15,8 @@ import { Layers } from './layers.ts';
 import { machinePlatform, parsePlatform } from './manifest.ts';
 import { reporting, type Report } from './progress.ts';
 import { pull } from './pull.ts';
-import { canonical, familiar, parseAny, parseReference, withDefaultTag, type Reference } from './reference.ts';
-import { checkUntag, deletionConflict, isIdPrefix, isSingle, untagged } from './removal.ts';
+import { familiar, parseAny, parseReference, tagOf, withDefaultTag, type Reference } from './reference.ts';
+import { isPrunable, planRemoval, type RemovalPlan } from './removal.ts';
 import { Workspace } from './workspace.ts';
 
 export interface ImageStoreOptions {
@@ -131,7 +131,7 @@ export class ImageStore implements Images {
     await this.#keep(image.config, async () => {
       for (const name of image.names) {
         const old = this.#catalog.lookup(name);
-        if (old && old.id !== id && isSingle(this.#references(old.id))) {
+        if (old && old.id !== id) {
           const stream = `The image ${familiar(name)} already exists, renaming the old one with ID ${old.id} to empty string\n`;
           report({ stream });
         }
@@ -261,40 +261,18 @@ export class ImageStore implements Images {
     });
   }
 
-  remove(
+  async remove(
     reference: string,
-    options: { readonly force: boolean; readonly noprune: boolean },
+    options: { readonly force: boolean },
     usedBy: readonly ImageUser[],
   ): Promise<readonly Removal[]> {
-    return this.#change(usedBy, () => this.#remove(reference, options.force, usedBy)).then(({ removed }) => removed);
-  }
-
-  /** Takes names away, and the image with the last one. Its layers go in the sweep that follows. */
-  async #remove(text: string, force: boolean, usedBy: readonly ImageUser[]): Promise<Removal[]> {
-    const { id } = this.#catalog.find(text);
-    const users = usedBy.filter((user) => user.imageId === id);
-    const byName = !isIdPrefix(id, text);
-    const references = this.#references(id);
-    let going: Reference[] = [];
-    if (byName) {
-      if (!force) checkUntag(text, id, references, users);
-      going = untagged(parseReference(canonical(parseReference(text))), references);
-    } else if (isSingle(references)) {
-      const conflict = deletionConflict(id, [], users, force);
-      if (conflict) throw conflict.error;
-      going = references;
-    }
-    await this.#catalog.unname(going);
-    const removals: Removal[] = going.map((reference) => ({ Untagged: familiar(reference) }));
-
-    const left = this.#references(id);
-    if (byName && left.length > 0) return removals;
-    const conflict = deletionConflict(id, left, users, force);
-    if (conflict && byName) return removals;
-    if (conflict) throw conflict.error;
-    await this.#catalog.unname(left);
-    await this.#catalog.remove(id, users.length > 0);
-    return [...removals, ...left.map((reference) => ({ Untagged: familiar(reference) })), { Deleted: id }];
+    const { removed } = await this.#change(usedBy, async () => {
+      const { id } = this.#catalog.find(reference);
+      const users = usedBy.filter(({ imageId }) => imageId === id);
+      const plan = planRemoval(reference, id, this.#references(id), users, options.force);
+      return this.#take(id, plan, users.length > 0);
+    });
+    return removed;
   }
 
   prune(
@@ -303,16 +281,22 @@ export class ImageStore implements Images {
   ): Promise<{ readonly removed: readonly Removal[]; readonly reclaimed: number }> {
     return this.#change(usedBy, async () => {
       const removals: Removal[] = [];
-      for (const image of this.#catalog.images().filter((image) => isWanted(image, filter))) {
+      for (const image of this.#catalog.images()) {
         const references = this.#references(image.id);
-        if (filter.dangling && references.some(({ digest }) => digest === undefined)) continue;
-        if (usedBy.some(({ imageId }) => imageId === image.id)) continue;
-        await this.#catalog.unname(references);
-        await this.#catalog.remove(image.id, false);
-        removals.push(...references.map((reference) => ({ Untagged: familiar(reference) })), { Deleted: image.id });
+        const isUsed = usedBy.some(({ imageId }) => imageId === image.id);
+        if (isUsed || !isPrunable(image, references, filter)) continue;
+        removals.push(...(await this.#take(image.id, { untag: references, deletes: true }, false)));
       }
       return removals;
     });
+  }
+
+  async #take(id: string, plan: RemovalPlan, isNeeded: boolean): Promise<Removal[]> {
+    await this.#catalog.unname(plan.untag);
+    const untagged = plan.untag.map((reference) => ({ Untagged: familiar(reference) }));
+    if (!plan.deletes) return untagged;
+    await this.#catalog.remove(id, isNeeded);
+    return [...untagged, { Deleted: id }];
   }
 
   #references(id: string): Reference[] {
@@ -331,11 +315,10 @@ export class ImageStore implements Images {
       await this.#catalog.forget(this.#catalog.retired().filter((id) => !inUse.has(id)));
       const workspace = await this.#workspace();
       try {
-        const used = this.#catalog.usedLayers();
-        const { bytes } = await this.#layers.sweep((diffId) => used.has(diffId), workspace);
+        const reclaimed = await this.#sweep(workspace);
         const after = this.#catalog.stacks();
         const gone = [...before].filter((chainId) => !after.has(chainId)).map((chainId) => ({ Deleted: chainId }));
-        return { removed: [...removals, ...gone], reclaimed: bytes };
+        return { removed: [...removals, ...gone], reclaimed };
       } finally {
         await workspace.remove();
       }
@@ -358,9 +341,12 @@ export class ImageStore implements Images {
 
   async #end(workspace: Workspace): Promise<void> {
     this.#layers.release(workspace);
-    const used = this.#catalog.usedLayers();
-    await this.#layers.sweep((diffId) => used.has(diffId), workspace);
+    await this.#sweep(workspace);
     await workspace.remove();
+  }
+
+  #sweep(workspace: Workspace): Promise<number> {
+    return this.#layers.sweep((diffId) => this.#catalog.uses(diffId), workspace);
   }
 
   /** Makes an image, whose layers are there, one of the store's, and gives it its names by `name`. */
@@ -373,28 +359,4 @@ export class ImageStore implements Images {
       return id;
     });
   }
-}
-
-/** A repository and a tag, as the API gives them: apart, or in one. */
-function tagOf(repository: string, tag: string | undefined): Reference {
-  const reference = parseReference(repository);
-  if (reference.digest !== undefined) {
-    throw new EngineError('invalid', 'refusing to create a tag with a digest reference');
-  }
-  if (!tag) return withDefaultTag(reference);
-  try {
-    return parseReference(canonical({ domain: reference.domain, path: reference.path, tag }));
-  } catch (cause) {
-    throw new EngineError('invalid', 'invalid tag format', { cause });
-  }
-}
-
-function isWanted(image: ImageConfig, { labels, withoutLabels, until }: ImagePruneFilter): boolean {
-  const own = image.config?.Labels ?? {};
-  const has = (wanted: string): boolean => {
-    const [key = '', ...value] = wanted.split('=');
-    return Object.hasOwn(own, key) && (value.length === 0 || own[key] === value.join('='));
-  };
-  const isOld = until === undefined || Date.parse(image.created) < Date.parse(until);
-  return isOld && labels.every(has) && !withoutLabels.some(has);
 }
