@@ -68,7 +68,7 @@ export class HostSockets implements Sockets {
       throw new SocketError(
         `${describe(step.object)}: ${error instanceof Error ? error.message : String(error)}`,
         step,
-        error instanceof SystemError ? error.code : '',
+        error instanceof Error && 'code' in error ? String(error.code) : '',
       );
     }
   }

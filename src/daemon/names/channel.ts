@@ -1,7 +1,7 @@
-import dgram from 'node:dgram';
 import net from 'node:net';
 import { withNamespace } from '../../linux/namespace.ts';
 import { openTcpConnection, openUdp } from '../../linux/socket.ts';
+import { datagramSocket } from '../datagram.ts';
 import type { Held } from '../held.ts';
 import { frame, FrameReader } from './frame.ts';
 
@@ -31,9 +31,8 @@ function inNamespace(server: Server, open: () => number): number {
 
 /** Connected, so that nobody else's datagrams arrive and a port-unreachable does. */
 function openDatagrams(server: Server, message: Buffer, { message: received, failed }: Listener): Held {
-  const isIpv6 = net.isIPv6(server.address);
-  const fd = inNamespace(server, () => openUdp(isIpv6 ? '::' : '0.0.0.0', 0));
-  const socket = dgram.createSocket(isIpv6 ? 'udp6' : 'udp4');
+  const fd = inNamespace(server, () => openUdp(net.isIPv6(server.address) ? '::' : '0.0.0.0', 0));
+  const socket = datagramSocket(server.address);
   socket.on('message', received);
   socket.on('error', failed);
   socket.on('connect', () => socket.send(message, (error) => error && failed(error)));

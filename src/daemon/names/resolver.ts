@@ -1,8 +1,9 @@
-import dgram from 'node:dgram';
+import type dgram from 'node:dgram';
 import net from 'node:net';
 import type { Names } from '../../core/engine/names.ts';
 import { withNamespace } from '../../linux/namespace.ts';
 import { openTcpListener, openUdp } from '../../linux/socket.ts';
+import { datagramSocket } from '../datagram.ts';
 import type { Held, Warn } from '../held.ts';
 import type { Server, Transport } from './channel.ts';
 import { answerLimit, Forwarder } from './forwarder.ts';
@@ -42,7 +43,7 @@ export class Resolver implements Held {
       udp: openUdp(RESOLVER_ADDRESS, 0),
       tcp: openTcpListener(RESOLVER_ADDRESS, 0),
     }));
-    this.#datagrams = dgram.createSocket('udp4');
+    this.#datagrams = datagramSocket(RESOLVER_ADDRESS);
     this.#server = net.createServer({ allowHalfOpen: true }, (connection) => this.#serve(connection));
     this.#server.maxConnections = CONNECTIONS;
     const failed = (error: Error) => warn(`name server of sandbox ${sandbox.id}: ${error.message}`);

@@ -1,7 +1,7 @@
-import dgram from 'node:dgram';
-import { isIPv6 } from 'node:net';
+import type dgram from 'node:dgram';
 import type { ListenerObject } from '../../core/plan/object.ts';
 import { openUdp, refuseReuse } from '../../linux/socket.ts';
+import { datagramSocket } from '../datagram.ts';
 import type { Held, Warn } from '../held.ts';
 
 export interface UdpLimits {
@@ -16,12 +16,6 @@ const LIMITS: UdpLimits = { idleMs: 90_000, clients: 1024 };
 /** Datagrams kept while the socket towards the target is being connected. */
 const QUEUE = 16;
 
-/** Addresses need no looking up. */
-const lookup: dgram.SocketOptions['lookup'] = (host, _options, callback) => callback(null, host, isIPv6(host) ? 6 : 4);
-
-const createSocket = (address: string): dgram.Socket =>
-  dgram.createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', lookup });
-
 /**
  * Carries the datagrams to a host port on to its target, each client's from a port of its own, and
  * the answers back.
@@ -34,7 +28,7 @@ export function openUdpProxy(
   /** By the client's address and port; those heard of last at the end. */
   const sessions = new Map<string, Session>();
   const fd = openUdp(address, port);
-  const listener = createSocket(address);
+  const listener = datagramSocket(address);
   listener.on('error', (error) => warn(`userland proxy on port ${port}/udp of ${address}: ${error.message}`));
   listener.on('message', (datagram, client) => {
     const key = `${client.address} ${client.port}`;
@@ -79,7 +73,7 @@ class Session implements Held {
   ) {
     this.#closed = closed;
     this.#idle = setTimeout(() => this.close(), idleMs).unref();
-    this.#socket = createSocket(target.address);
+    this.#socket = datagramSocket(target.address);
     this.#socket.on('message', (datagram) => {
       this.#idle.refresh();
       answer(datagram);
