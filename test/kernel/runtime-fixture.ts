@@ -52,7 +52,7 @@ export function openRuntime({ top, layer }: Place): ConmonRuntime {
   return new ConmonRuntime({
     dataRoot: join(top, 'data'),
     runRoot: join(top, 'run'),
-    layers: () => Promise.resolve([layer]),
+    layers: () => [layer],
     clock,
     cgroupParent: top.slice('/tmp/'.length),
   });

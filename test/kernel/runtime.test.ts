@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ContainerMount, ContainerRecord } from '../../src/core/container/container.ts';
 import type { ExecProcess, OutputChunk } from '../../src/core/engine/runtime.ts';
 import type { ConmonRuntime } from '../../src/containers/runtime/runtime.ts';
@@ -84,15 +84,18 @@ async function until(output: AsyncIterator<OutputChunk>, text: string | RegExp):
   return seen;
 }
 
-/** Waits for a running container's output. */
-async function shows(id: string, text: string): Promise<void> {
-  const output = follow(id);
-  await until(output, text);
-  await output.return?.();
-}
+/** Readers that the tests do not read to their end. */
+let readers: AsyncIterator<OutputChunk>[] = [];
+afterEach(async () => {
+  for (const reader of readers) await reader.return?.();
+  readers = [];
+});
 
-const follow = (id: string, fromNow = false): AsyncIterator<OutputChunk> =>
-  runtime.logs(id, { ...EVERYTHING, follow: true, fromNow })[Symbol.asyncIterator]();
+function follow(id: string, fromNow = false): AsyncIterator<OutputChunk> {
+  const reader = runtime.logs(id, { ...EVERYTHING, follow: true, fromNow })[Symbol.asyncIterator]();
+  readers.push(reader);
+  return reader;
+}
 
 describe('a run', () => {
   test('ends with its output, stream by stream, and its exit code', async () => {
@@ -193,7 +196,7 @@ describe('output', () => {
     await pause(20);
     await runtime.create({ container, networkNamespace: null });
     await runtime.start(container.id);
-    await shows(container.id, 'one\n');
+    await until(follow(container.id), 'one\n');
     const now = collect(runtime.logs(container.id, { ...EVERYTHING, follow: true, fromNow: true }));
     await (await runtime.input(container.id)).write(Buffer.from('\n'));
     expect((await now).stdout.toString()).toBe('two\n');
@@ -317,7 +320,7 @@ describe('a terminal', () => {
 describe('a running container', () => {
   test('takes signals', async () => {
     await running(sh('trap "echo term; exit 9" TERM; echo ready; while :; do sleep 0.05; done'), async (id) => {
-      await shows(id, 'ready');
+      await until(follow(id), 'ready');
       await runtime.signal(id, 15);
       expect(await runtime.exited(id)).toMatchObject({ exitCode: 9 });
       await runtime.signal(id, 15);
@@ -328,15 +331,13 @@ describe('a running container', () => {
     const container = sh('i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done');
     await running(container, async (id) => {
       const lines = async (): Promise<number> => (await collect(runtime.logs(id, EVERYTHING))).stdout.length;
-      await shows(id, '3\n');
+      await until(follow(id), '3\n');
       await runtime.pause(id);
       const paused = await lines();
       await pause(60);
       expect(await lines()).toBe(paused);
       await runtime.unpause(id);
-      const output = follow(id, true);
-      await until(output, '\n');
-      await output.return?.();
+      await until(follow(id, true), '\n');
       await runtime.pause(id);
     });
   });

@@ -50,7 +50,7 @@ export interface ConmonRuntimeOptions {
   /** The state of what runs; need not outlive a reboot. At most 80 bytes long, for the sockets in it. */
   readonly runRoot: string;
   /** The directories of an image's layers, the top one first. */
-  readonly layers: (imageId: string) => Promise<readonly string[]>;
+  readonly layers: (imageId: string) => readonly string[] | Promise<readonly string[]>;
   readonly clock: Clock;
   /** The cgroup that holds the containers' ones. */
   readonly cgroupParent?: string;

@@ -70,7 +70,8 @@ test('the last lines are found from the end, over any number of blocks', async (
       const content = log(written);
       await writeFile(path, content);
       const file = await open(path, 'r');
-      const start = await tailStart(file, content.length, count).finally(() => file.close());
+      const start = await tailStart(file, content.length, count);
+      await file.close();
       // A line ends where it says so, and where the log ends.
       const ends = written.flatMap(({ full }, index) => (full || index === written.length - 1 ? [index + 1] : []));
       const first = count === 0 ? written.length : (ends.at(-count - 1) ?? 0);

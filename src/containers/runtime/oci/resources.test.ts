@@ -30,7 +30,7 @@ test.each<[string, Partial<HostConfig>, object]>([
     { memory: { reservation: 5, swappiness: 0, disableOOMKiller: true }, cpu: { cpus: '0-1', mems: '0' } },
   ],
 ])('%s', (_, asked, expected) => {
-  expect(resources({ ...NONE, ...asked } as HostConfig, { swap: true })).toEqual(expected);
+  expect(resources({ ...NONE, ...asked }, { swap: true })).toEqual(expected);
 });
 
 test('no swap limit where the kernel does not count swap', () => {
