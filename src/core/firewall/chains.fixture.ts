@@ -45,7 +45,7 @@ export class Chains {
   }
 
   #command(table: string, line: string): void {
-    const [, command, chain = '', rest = ''] = /^(-\w) (\S+) ?(.*)$/.exec(line) ?? [];
+    const [, command = '', chain = '', rest = ''] = /^(-\w) (\S+) ?(.*)$/.exec(line) ?? [];
     const its = `${table} ${chain}`;
     const rules = this.rules.get(its);
     if (command === '-N') {

@@ -93,23 +93,23 @@ export function printMatch(match: Match): MatchText | undefined {
 }
 
 /**
- * The matches that one `-m extension` and its options stand for: as values if printing these after
- * `before` gives the same text again, else one match that carries the text.
+ * The matches that one `-m extension` and its options stand for: as values if printing these gives
+ * the same text again, else one match that carries the text.
  */
-export function readMatches(
-  extension: string,
-  options: readonly string[],
-  before: Match | undefined,
-): readonly Match[] {
+export function readMatches(extension: string, options: readonly string[]): readonly Match[] {
   const matches = readOptions(extension, options);
   const text = options.join(' ');
-  return matches && printsAs(matches, text, before) ? matches : [{ kind: 'other', extension, options: text }];
+  return matches && printsAs(matches, text) ? matches : [{ kind: 'other', extension, options: text }];
 }
 
-function printsAs(matches: readonly Match[], text: string, before: Match | undefined): boolean {
+/** Whether printing `next` right after `last` would put both under one `-m`. */
+export function wouldJoin(last: Match, next: Match): boolean {
+  const [before, after] = [printMatch(last), printMatch(next)];
+  return before !== undefined && after !== undefined && joins(before, after);
+}
+
+function printsAs(matches: readonly Match[], text: string): boolean {
   const printed = matches.map((match) => printMatch(match)!);
-  const last = before && printMatch(before);
-  if (last && joins(last, printed[0]!)) return false;
   if (printed.some((next, index) => index > 0 && !joins(printed[index - 1]!, next))) return false;
   return printed.map((next) => next.text).join(' ') === text;
 }

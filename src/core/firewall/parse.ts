@@ -1,8 +1,9 @@
 /** Listings as iptables-save writes them, read into values, and printed back. */
-import { readMatches } from './match.ts';
+import { readMatches, wouldJoin } from './match.ts';
 import { printRule } from './print.ts';
 import type { Family, Match, Rule, Table, Target } from './rule.ts';
 import { readTarget } from './target.ts';
+import { word, words } from './word.ts';
 
 export interface Counters {
   readonly packets: number;
@@ -45,8 +46,6 @@ export interface Listing {
 const TABLES: ReadonlySet<string> = new Set(['raw', 'mangle', 'nat', 'filter', 'security'] satisfies Table[]);
 const CHAIN = /^:(\S+) (ACCEPT|DROP|-) \[(\d+):(\d+)\]$/;
 const COUNTED = /^\[(\d+):(\d+)\] /;
-const WORDS = /"(?:[^"\\]|\\.)*"|[^\s"]+/g;
-const QUOTES_CLOSED = /^(?:[^"]|"(?:[^"\\]|\\.)*")*$/;
 
 class LineError extends Error {}
 
@@ -93,7 +92,7 @@ class OpenTable {
   readonly #chains: ListedChain[] = [];
   readonly #rules: ListedRule[] = [];
   readonly #names = new Set<string>();
-  readonly #isChain = (name: string): boolean => this.#names.has(name);
+  readonly #phrases = new Phrases((name) => this.#names.has(name));
 
   constructor(family: Family, name: string) {
     this.name = name;
@@ -124,76 +123,152 @@ class OpenTable {
     const counters = counted ? { packets: Number(counted[1]), bytes: Number(counted[2]) } : undefined;
     const text = counted ? line.slice(counted[0].length) : line;
     const { family, table } = this.listed;
-    this.#rules.push({ rule: readRule(text, family, table, this.#isChain), counters });
+    this.#rules.push({ rule: { family, table, ...readRule(text, this.#phrases) }, counters });
   }
 }
 
-/** One rule as iptables-save lists it, without its table. Throws with what was expected. */
-function readRule(text: string, family: Family, table: Table, isChain: (name: string) => boolean): Rule {
-  const tokens = split(text);
+/**
+ * The parts that rules of one table are made of, each read once: listings repeat them by the
+ * thousand, and rules that share them are small.
+ */
+class Phrases {
+  readonly #matches = new Map<string, readonly Match[]>();
+  readonly #targets = new Map<string, Target>();
+  readonly #isChain: (name: string) => boolean;
+
+  constructor(isChain: (name: string) => boolean) {
+    this.#isChain = isChain;
+  }
+
+  /** `-i eth0`, `! -s 10.0.0.0/8`, `-f` */
+  head(text: string): readonly Match[] {
+    return remember(this.#matches, text, () => [readHead(split(text))]);
+  }
+
+  /** `-m tcp --dport 80` */
+  extension(text: string): readonly Match[] {
+    return remember(this.#matches, text, () => {
+      const [, extension, ...options] = split(text);
+      if (extension === undefined) throw new LineError('expected an extension after -m');
+      return readMatches(word(extension, 'extension'), options);
+    });
+  }
+
+  /** `-j ACCEPT`, `-g CHAIN` */
+  target(text: string): Target {
+    return remember(this.#targets, text, () => {
+      const [option, name, ...options] = split(text);
+      if (name === undefined) throw new LineError(`expected a target after ${option}`);
+      if (option === '-g') return { kind: 'goto', chain: word(name, 'chain') };
+      return readTarget(word(name, 'target'), options, this.#isChain);
+    });
+  }
+}
+
+function remember<T>(known: Map<string, T>, text: string, read: () => T): T {
+  const old = known.get(text);
+  if (old !== undefined) return old;
+  const value = read();
+  known.set(text, value);
+  return value;
+}
+
+/** One rule as iptables-save lists it. Throws with what was expected. */
+function readRule(text: string, phrases: Phrases): Pick<Rule, 'chain' | 'matches' | 'target'> {
+  words(text, 'line');
   const matches: Match[] = [];
   let target: Target = { kind: 'none' };
-  if (tokens[0] !== '-A' || tokens[1] === undefined) {
-    throw new LineError(`expected -A CHAIN, found ${JSON.stringify(text)}`);
-  }
-  let index = 2;
-  while (index < tokens.length) {
-    const not = tokens[index] === '!';
-    if (not) index += 1;
-    const option = tokens[index] ?? '';
-    const value = tokens[index + 1];
-    if (option === '-j' || option === '-g') {
-      if (value === undefined || not) throw new LineError(`expected a target after ${option}`);
-      target = option === '-g' ? { kind: 'goto', chain: value } : readTarget(value, tokens.slice(index + 2), isChain);
+  let last = '';
+  let at = wordEnd(text, 3);
+  const chain = text.slice(3, at);
+  if (!text.startsWith('-A ') || chain === '') throw new LineError(`expected -A CHAIN, found ${JSON.stringify(text)}`);
+  for (at = wordStart(text, at); at < text.length; at = wordStart(text, at)) {
+    if (text.startsWith('-j', at) || text.startsWith('-g', at)) {
+      target = phrases.target(text.slice(at));
       break;
     }
-    if (option === '-m') {
-      if (value === undefined || not) throw new LineError('expected an extension after -m');
-      const end = nextExtension(tokens, index + 2);
-      matches.push(...readMatches(value, tokens.slice(index + 2, end), matches.at(-1)));
-      index = end;
-    } else if (option === '-f') {
-      matches.push({ kind: 'other', extension: '', options: not ? '! -f' : '-f' });
-      index += 1;
+    const start = at;
+    if (text.startsWith('-m', at)) {
+      at = extensionEnd(text, at + 2);
+      const extension = text.slice(start, wordEnd(text, wordStart(text, start + 2)));
+      const next = phrases.extension(text.slice(start, at));
+      if (extension === last && wouldJoin(matches.at(-1)!, next[0]!)) matches.push(asText(text.slice(start, at)));
+      else matches.push(...next);
+      last = extension;
     } else {
-      const match = readHead(option, value);
-      matches.push(not ? { ...match, not } : match);
-      index += 2;
+      if (text.startsWith('! ', at)) at += 2;
+      const isFragment = text.startsWith('-f', at);
+      at = wordEnd(text, at);
+      if (!isFragment) at = wordEnd(text, wordStart(text, at));
+      matches.push(...phrases.head(text.slice(start, at)));
     }
   }
-  const rule: Rule = { family, table, chain: tokens[1], matches, target };
-  // Refuses words that could not be written again.
-  printRule(rule);
-  return rule;
+  return { chain: word(chain, 'chain'), matches, target };
+}
+
+/** Two `-m` of one extension must not become one: the second is carried as text. */
+function asText(text: string): Match {
+  const [, extension = '', ...options] = split(text);
+  return { kind: 'other', extension, options: options.join(' ') };
+}
+
+function wordStart(text: string, from: number): number {
+  let at = from;
+  while (text[at] === ' ') at += 1;
+  return at;
+}
+
+function wordEnd(text: string, from: number): number {
+  if (text[from] === '"') return quoteEnd(text, from);
+  const end = text.indexOf(' ', from);
+  return end < 0 ? text.length : end;
+}
+
+function quoteEnd(text: string, from: number): number {
+  for (let at = from + 1; at < text.length; at += 1) {
+    if (text[at] === '"') return at + 1;
+    if (text[at] === '\\') at += 1;
+  }
+  throw new LineError('expected a closing quote');
+}
+
+/** Where the next `-m`, `-j` or `-g` begins. */
+function extensionEnd(text: string, from: number): number {
+  let end = from;
+  for (let at = wordStart(text, from); at < text.length; at = wordStart(text, end)) {
+    end = wordEnd(text, at);
+    if (end - at === 2 && text[at] === '-' && 'mjg'.includes(text[at + 1]!)) return at - 1;
+  }
+  return end;
 }
 
 function split(text: string): readonly string[] {
-  if (!text.includes('"')) return text.split(' ').filter((token) => token !== '');
-  if (!QUOTES_CLOSED.test(text)) throw new LineError('expected a closing quote');
-  return text.match(WORDS) ?? [];
-}
-
-function nextExtension(tokens: readonly string[], from: number): number {
-  for (let index = from; index < tokens.length; index += 1) {
-    const token = tokens[index];
-    if (token === '-m' || token === '-j' || token === '-g') return index;
+  const parts: string[] = [];
+  for (let at = wordStart(text, 0); at < text.length;) {
+    const end = wordEnd(text, at);
+    parts.push(text.slice(at, end));
+    at = wordStart(text, end);
   }
-  return tokens.length;
+  return parts;
 }
 
-function readHead(option: string, value: string | undefined): Match {
+function readHead(parts: readonly string[]): Match {
+  const not = parts[0] === '!';
+  const [option = '', value] = not ? parts.slice(1) : parts;
+  const negated = not ? { not } : {};
+  if (option === '-f') return { kind: 'other', extension: '', options: parts.join(' ') };
   if (value === undefined) throw new LineError(`expected a value after ${JSON.stringify(option)}`);
   switch (option) {
     case '-s':
-      return { kind: 'source', prefix: value };
+      return { kind: 'source', prefix: word(value, 'address'), ...negated };
     case '-d':
-      return { kind: 'destination', prefix: value };
+      return { kind: 'destination', prefix: word(value, 'address'), ...negated };
     case '-i':
-      return { kind: 'in', link: value };
+      return { kind: 'in', link: word(value, 'link'), ...negated };
     case '-o':
-      return { kind: 'out', link: value };
+      return { kind: 'out', link: word(value, 'link'), ...negated };
     case '-p':
-      return { kind: 'protocol', name: value };
+      return { kind: 'protocol', name: word(value, 'protocol'), ...negated };
     default:
       throw new LineError(`expected a match or a target, found ${JSON.stringify(option)}`);
   }

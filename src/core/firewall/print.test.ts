@@ -74,7 +74,7 @@ describe('nothing breaks out of its word', () => {
     ['flags with a line feed', { kind: 'dnat', to: '10.0.0.1', flags: '--random\n-F' }],
   ])('%s is refused', (_, part) => {
     const isTarget = part.kind === 'jump' || part.kind === 'dnat';
-    const its = isTarget ? rule([], part as Target) : rule([part as Match]);
+    const its = isTarget ? rule([], part) : rule([part as Match]);
     expect(() => printRule(its)).toThrow(/firewall rule|not a port/);
   });
 });

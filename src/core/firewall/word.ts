@@ -2,6 +2,7 @@
 
 const BARE = /^[\w-]+$/;
 const WORD = /^[^\s"'\\!\p{Cc}-][^\s"'\\\p{Cc}]*$/u;
+const ESCAPED = /["\\']/;
 const CONTROL = /\p{Cc}/u;
 
 /** A value that iptables would read as something else than one word of a rule. */
@@ -24,12 +25,15 @@ export function words(text: string, what: string): string {
 /** Free text, quoted as iptables-save does: bare if it is made of letters, digits, `_` and `-` alone. */
 export function quote(text: string, what: string): string {
   if (BARE.test(text)) return text;
-  return `"${words(text, what).replaceAll(/["\\']/g, String.raw`\$&`)}"`;
+  const safe = words(text, what);
+  return ESCAPED.test(safe) ? `"${safe.replaceAll(/["\\']/g, String.raw`\$&`)}"` : `"${safe}"`;
 }
 
 /** The text that `quote` made a word of. */
 export function unquote(quoted: string): string {
-  return quoted.startsWith('"') ? quoted.slice(1, -1).replaceAll(/\\(.)/g, '$1') : quoted;
+  if (!quoted.startsWith('"')) return quoted;
+  const inner = quoted.slice(1, -1);
+  return inner.includes('\\') ? inner.replaceAll(/\\(.)/g, '$1') : inner;
 }
 
 /** A port or an inclusive range: `80`, `80:90`; iptables joins some with `-`. */

@@ -104,7 +104,7 @@ describe('the article', () => {
 
 describe('a network', () => {
   const rules = (its: NetworkRecord, options = OPTIONS, family: 'ip' | 'ip6' = 'ip') =>
-    listing(classic.network(its, options) as FirewallObject[], family);
+    listing(classic.network(its, options), family);
 
   it('that is internal has nothing but two drops and what its containers may do', () => {
     expect(rules(network('N', 4, { internal: true }))).toEqual([
@@ -150,7 +150,7 @@ describe('a network', () => {
       '-A POSTROUTING -o N -m addrtype --src-type LOCAL -j MASQUERADE',
       '-A POSTROUTING -s 172.20.0.0/16 ! -o N -j MASQUERADE',
     ]);
-    expect(listing(classic.engine({ ...OPTIONS, userlandProxy: false }) as FirewallObject[], 'ip', 'nat')).toEqual([
+    expect(listing(classic.engine({ ...OPTIONS, userlandProxy: false }), 'ip', 'nat')).toEqual([
       '*nat',
       '-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER',
       '-A OUTPUT -m addrtype --dst-type LOCAL -j DOCKER',
@@ -200,7 +200,7 @@ describe('a network', () => {
 describe('a published port', () => {
   const N = network('N', 2);
   const rules = (its: Place, options = OPTIONS, family: 'ip' | 'ip6' = 'ip') =>
-    listing(classic.endpoint(its, options) as FirewallObject[], family);
+    listing(classic.endpoint(its, options), family);
 
   it('on one address of the host is translated there alone', () => {
     expect(rules(place('c', N, '172.18.0.2/16', ['127.0.0.1:90:91/udp']))).toEqual([
@@ -270,7 +270,7 @@ describe('a published port', () => {
 
 describe('hardening', () => {
   const options = { ...OPTIONS, allowDirectRouting: false };
-  const raw = (its: Place) => listing(classic.endpoint(its, options) as FirewallObject[], 'ip', 'raw');
+  const raw = (its: Place) => listing(classic.endpoint(its, options), 'ip', 'raw');
   const DROP = '-A PREROUTING -d 172.18.0.2/32 ! -i N -j DROP';
 
   it('refuses to others the address of a container', () => {
