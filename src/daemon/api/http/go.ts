@@ -12,7 +12,6 @@ export const string = v.optional(v.string('string'), '');
 export const bool = v.optional(v.boolean('bool'), false);
 export const integer = v.optional(v.pipe(v.number('int64'), v.integer('int64')), 0);
 export const strings = v.optional(v.nullable(v.array(v.string('string'), '[]string')), null);
-export const stringMap = v.record(v.string('string'), v.string('string'), 'map[string]string');
 export const stringOrList = v.optional(
   v.nullable(
     v.union(
@@ -28,14 +27,30 @@ export const stringOrList = v.optional(
   ),
   null,
 );
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A map with values of the Go type `type`. */
+export function mapOf<const S extends v.GenericSchema>(schema: S, type: string) {
+  const name = `map[string]${type}`;
+  return v.pipe(v.custom<Record<string, unknown>>(isObject, name), v.record(v.string(), schema, name));
+}
+
+export const stringMap = mapOf(
+  v.pipe(
+    v.nullable(v.string('string')),
+    v.transform((value) => value ?? ''),
+  ),
+  'string',
+);
+
 /** A set as Docker writes it: names with empty objects. */
-export const set = v.record(
-  v.string('string'),
+export const set = mapOf(
   v.pipe(
     v.unknown(),
     v.transform((): object => ({})),
   ),
-  'map[string]struct {}',
+  'struct {}',
 );
 
 /** Fields that are absent from the result if they were absent from the request. */
@@ -52,7 +67,7 @@ export const given = {
 export function struct<const E extends v.ObjectEntries>(name: string, entries: E) {
   const names = new Map(Object.keys(entries).map((key) => [key.toLowerCase(), key]));
   return v.pipe(
-    v.custom<object>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), name),
+    v.custom<Record<string, unknown>>(isObject, name),
     v.transform((value) =>
       Object.fromEntries(
         Object.entries(value)
@@ -62,10 +77,6 @@ export function struct<const E extends v.ObjectEntries>(name: string, entries: E
     ),
     v.object(entries, name),
   );
-}
-
-export function mapOf<const S extends v.GenericSchema>(schema: S, type: string) {
-  return v.record(v.string('string'), schema, `map[string]${type}`);
 }
 
 const KINDS: Readonly<Record<string, string>> = { boolean: 'bool', number: 'number', string: 'string' };
