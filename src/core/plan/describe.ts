@@ -1,0 +1,61 @@
+import { printRule } from '../firewall/print.ts';
+import type { HostObject, LinkObject, Namespace } from './object.ts';
+
+/** An object in one line, in the words of the tools that show it: for plans, errors and logs. */
+export function describe(object: HostObject): string {
+  switch (object.kind) {
+    case 'namespace':
+      return `network namespace ${short(object.id)}`;
+    case 'link':
+      return `${object.type} ${object.name}${details(object)}${inside(object.namespace)}`;
+    case 'address':
+      return `address ${object.address} on ${object.link}${inside(object.namespace)}`;
+    case 'route':
+      return `route ${object.to}${object.via ? ` via ${object.via}` : ''} dev ${object.link}${inside(object.namespace)}`;
+    case 'sysctl':
+      return `sysctl ${object.name} = ${object.value}${inside(object.namespace)}`;
+    case 'chain':
+      return object.policy
+        ? `${tool(object.family)} -t ${object.table} -P ${object.name} ${object.policy}`
+        : `${tool(object.family)} -t ${object.table} -N ${object.name}`;
+    case 'rule':
+      return `${tool(object.rule.family)} -t ${object.rule.table} ${printRule(object.rule)}`;
+    case 'listener':
+      return `listener ${socket(object.address, object.port)}/${object.protocol}${
+        object.forward ? ` to ${socket(object.target.address, object.target.port)}` : ''
+      }`;
+    case 'resolver':
+      return `name server 127.0.0.11${inside(object.sandbox)}`;
+  }
+}
+
+function details(link: LinkObject): string {
+  switch (link.type) {
+    case 'veth':
+      return `${link.master ? ` on ${link.master}` : ''} with ${link.peer.name}${inside(link.peer.namespace)}`;
+    case 'macvlan':
+    case 'ipvlan':
+    case 'vlan':
+      return link.parent ? ` on ${link.parent}` : '';
+    case 'bridge':
+    case 'dummy':
+    case 'loopback':
+      return '';
+  }
+}
+
+function inside(namespace: Namespace): string {
+  return namespace === 'host' ? '' : ` in ${short(namespace)}`;
+}
+
+function short(id: string): string {
+  return id.slice(0, 12);
+}
+
+function tool(family: 'ip' | 'ip6'): string {
+  return family === 'ip' ? 'iptables' : 'ip6tables';
+}
+
+function socket(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
