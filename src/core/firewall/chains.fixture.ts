@@ -72,6 +72,7 @@ export class Chains {
         break;
       case '-X':
         if (rules.length > 0) throw new Error(`Directory not empty: ${line}`);
+        if (this.#isReferenced(table, chain)) throw new Error(`Too many links: ${line}`);
         this.rules.delete(its);
         break;
       case '-P':
@@ -80,6 +81,11 @@ export class Chains {
       default:
         throw new Error(`Unknown command: ${line}`);
     }
+  }
+
+  #isReferenced(table: string, chain: string): boolean {
+    const jump = new RegExp(` -[jg] ${chain}$`);
+    return [...this.rules].some(([its, rules]) => its.startsWith(`${table} `) && rules.some((rule) => jump.test(rule)));
   }
 
   /** What `Kernel.observe` would tell. */
