@@ -4,9 +4,6 @@ import { mkdirSync } from 'node:fs';
 import { connect, isIP, type Server } from 'node:net';
 import { dirname } from 'node:path';
 
-/** Under /run, since it need not outlive a boot. */
-export const DEFAULT_HOST = 'unix:///run/passerelle/passerelle.sock';
-
 export type Endpoint =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly address: string; readonly port: number };
@@ -38,8 +35,8 @@ export function parseHost(host: string): Endpoint {
   return { kind: 'tcp', address, port: Number(port) };
 }
 
-/** Makes the server listen. A socket that nobody serves any more is replaced; a served one is refused. */
-export async function listen(server: Server, endpoint: Endpoint): Promise<void> {
+/** Makes the server listen, on a UNIX socket for `group` if there is one. A socket that nobody serves any more is replaced; a served one is refused. */
+export async function listen(server: Server, endpoint: Endpoint, group = 'docker'): Promise<void> {
   if (endpoint.kind === 'tcp') {
     await listening(server, () => server.listen(endpoint.port, endpoint.address));
     return;
@@ -56,8 +53,8 @@ export async function listen(server: Server, endpoint: Endpoint): Promise<void> 
     process.umask(umask);
   }
   await bound;
-  const group = await groupId('docker');
-  if (group !== undefined && process.getuid?.() === 0) await chown(path, 0, group);
+  const gid = await groupId(group);
+  if (gid !== undefined && process.getuid?.() === 0) await chown(path, 0, gid);
 }
 
 function listening(server: Server, begin: () => void): Promise<void> {

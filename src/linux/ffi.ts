@@ -65,6 +65,7 @@ type Bytes = Uint8Array;
 export const setns: (fd: number, type: number) => number = systemCall('int setns(int fd, int type)');
 export const unshare: (flags: number) => number = systemCall('int unshare(int flags)');
 export const close: (fd: number) => number = systemCall('int close(int fd)');
+export const flock: (fd: number, operation: number) => number = systemCall('int flock(int fd, int operation)');
 
 export const socket: (domain: number, type: number, protocol: number) => number = systemCall(
   'int socket(int domain, int type, int protocol)',

@@ -60,7 +60,13 @@ export const DAEMON_OPTIONS = {
     kind: 'list',
     usage: 'Where to serve the API (unix:///path, or tcp:// on a loopback address)',
     schema: v.pipe(
-      v.array(v.pipe(v.string(HOSTS), v.check((host) => passes(() => parseHost(host)), HOSTS)), HOSTS),
+      v.array(
+        v.pipe(
+          v.string(HOSTS),
+          v.check((host) => passes(() => parseHost(host)), HOSTS),
+        ),
+        HOSTS,
+      ),
       v.minLength(1, HOSTS),
     ),
     initial: ['unix:///run/passerelle/passerelle.sock'],
@@ -167,11 +173,7 @@ export const DAEMON_OPTIONS = {
     key: 'default-network-opts',
     kind: 'list',
     usage: 'Option that networks of a driver have by default (bridge=com.docker.network.driver.mtu=1400)',
-    schema: v.record(
-      v.string(),
-      v.record(v.string(), v.string(NETWORK_OPTIONS), NETWORK_OPTIONS),
-      NETWORK_OPTIONS,
-    ),
+    schema: v.record(v.string(), v.record(v.string(), v.string(NETWORK_OPTIONS), NETWORK_OPTIONS), NETWORK_OPTIONS),
     initial: {},
     fromFlags: networkOptionsFromFlags,
   }),

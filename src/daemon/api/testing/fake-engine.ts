@@ -317,10 +317,7 @@ const STEPS: Change<unknown>['steps'] = [
 
 function find<T>(rows: ReadonlyMap<string, T>, ref: string, message: string): T {
   const byName = [...rows.values()].find((row) => (row as { name?: string }).name === ref);
-  const byPrefix = [...rows].filter(
-    ([id]) => ref.length > 3 && id.endsWith(ref.slice(-12)) && id.startsWith(ref.slice(0, 4)),
-  );
-  const found = rows.get(ref) ?? byName ?? byPrefix[0]?.[1];
+  const found = rows.get(ref) ?? byName;
   if (!found) throw new EngineError('not-found', message);
   return found;
 }
