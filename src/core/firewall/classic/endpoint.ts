@@ -1,6 +1,7 @@
 import { isLoopback, isUnspecified, parseAddress } from '../../address/address.ts';
 import type { PortBinding } from '../../network/endpoint.ts';
 import type { Position } from '../../plan/object.ts';
+import { groupBy } from '../../plan/group.ts';
 import { key } from '../../plan/key.ts';
 import { endpointOwner } from '../../plan/owner.ts';
 import type { FirewallObject, FirewallOptions, Place } from '../layout.ts';
@@ -49,8 +50,7 @@ export function endpointObjects(place: Place, options: FirewallOptions): Firewal
 
 /** Two host ports may lead to one container port: what concerns that alone is needed once. */
 function withoutTwins(objects: readonly FirewallObject[]): FirewallObject[] {
-  const seen = new Set<string>();
-  return objects.filter((object) => !seen.has(key(object)) && seen.add(key(object)));
+  return [...groupBy(objects, key).values()].map(([first]) => first!);
 }
 
 function familyOf({ hostAddress }: PortBinding): Family {
