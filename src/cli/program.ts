@@ -56,11 +56,12 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
     .map((entries) => (Object.hasOwn(entries, word) ? entries[word] : undefined))
     .find(Boolean);
   if (!entry) return unknownCommand(around, word);
-  const context = { ...around, client: clientOf(global.flags.host, around) };
   const found = await entry.load();
-  return 'commands' in found
-    ? await runGroup(context, found, args.slice(1))
-    : await runCommand(context, found, args.slice(1));
+  // To the daemon, the global option says where to listen.
+  const rest =
+    word === 'daemon' ? [...global.flags.host.map((host) => `--host=${host}`), ...args.slice(1)] : args.slice(1);
+  const context = { ...around, client: clientOf(word === 'daemon' ? [] : global.flags.host, around) };
+  return 'commands' in found ? await runGroup(context, found, rest) : await runCommand(context, found, rest);
 }
 
 function clientOf(hosts: readonly string[], { environment }: Surroundings): EngineClient {

@@ -20,7 +20,8 @@ export function followSize(
 ): { stop(): void } {
   const tell = (): void => {
     // A container that has just ended has no terminal left to resize.
-    if (context.out.isTTY) resize(context.out.columns, context.out.rows).catch(() => undefined);
+    if (context.out.isTTY && context.out.columns > 0)
+      resize(context.out.columns, context.out.rows).catch(() => undefined);
   };
   tell();
   context.out.on('resize', tell);

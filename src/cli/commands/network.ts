@@ -1,10 +1,11 @@
 import { command } from '../command.ts';
-import type { Context, Group } from '../command.ts';
+import type { Group } from '../command.ts';
 import { commaList, integer, list, map, text, toggle } from '../flags.ts';
 import { inspectAll } from '../inspect.ts';
 import { printListing } from '../print/listing.ts';
 import type { Listing } from '../print/listing.ts';
 import { FORMAT } from './format.ts';
+import { dryRun } from './dry-run.ts';
 import { poolsOf } from './pools.ts';
 import { api, confirm, filterQuery, forEach } from '../requests.ts';
 
@@ -21,20 +22,6 @@ interface NetworkSummary {
 }
 
 const DRY_RUN = toggle('Show what would be done, and do nothing');
-
-/** What the daemon would do, a step a line. */
-async function dryRun(context: Context, path: string, body: unknown): Promise<number> {
-  const answer = await context.client.text(
-    path.startsWith('DELETE ') ? 'DELETE' : 'POST',
-    path.replace('DELETE ', ''),
-    {
-      query: { dryRun: 1 },
-      body,
-    },
-  );
-  context.out.write(`${answer.trim()}\n`);
-  return 0;
-}
 
 const create = command({
   name: 'network create',
@@ -89,7 +76,7 @@ const create = command({
       Options: flags.opt,
       Labels: labelsOf(flags.label),
     };
-    if (flags['dry-run']) return await dryRun(context, '/networks/create', body);
+    if (flags['dry-run']) return await dryRun(context, 'POST', '/networks/create', body);
     const { Id, Warning } = await context.client.json<{ Id: string; Warning?: string }>('POST', '/networks/create', {
       body,
     });
@@ -119,7 +106,7 @@ const rm = command({
   examples: [['network rm net-test', 'Remove a network that no container uses']],
   async run(context, { flags, args }) {
     if (flags['dry-run']) {
-      for (const name of args) await dryRun(context, `DELETE ${api('networks', name)}`, undefined);
+      for (const name of args) await dryRun(context, 'DELETE', api('networks', name));
       return 0;
     }
     return await forEach(context, args, async (name) => {
@@ -248,7 +235,7 @@ const connect = command({
       },
     };
     const path = `${api('networks', network)}/connect`;
-    if (flags['dry-run']) return await dryRun(context, path, body);
+    if (flags['dry-run']) return await dryRun(context, 'POST', path, body);
     await context.client.text('POST', path, { body });
     return 0;
   },
@@ -264,7 +251,7 @@ const disconnect = command({
   async run(context, { flags, args: [network = '', container = ''] }) {
     const path = `${api('networks', network)}/disconnect`;
     const body = { Container: container, Force: flags.force };
-    if (flags['dry-run']) return await dryRun(context, path, body);
+    if (flags['dry-run']) return await dryRun(context, 'POST', path, body);
     await context.client.text('POST', path, { body });
     return 0;
   },

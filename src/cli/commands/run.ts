@@ -149,7 +149,7 @@ async function asRunFailure<T>(work: () => Promise<T>): Promise<T> {
 
 /** The daemon's refusal with `run`'s exit statuses: 127 not found, 126 not executable, 125 all else. */
 function runFailure(error: unknown): unknown {
-  if (error instanceof Unreachable) return new ExitError(error.message, 125);
+  if (error instanceof Unreachable) return new ExitError(`passerelle: ${error.message}`, 125);
   if (!(error instanceof EngineFailure)) return error;
   const { message } = error;
   const status = /executable file not found|no such file or directory|system cannot find the file/.test(message)

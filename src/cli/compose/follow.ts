@@ -35,7 +35,8 @@ export interface LogOptions {
 
 /** Resolves when all have ended, or once the signal came. */
 export async function printLogs(context: Context, sources: readonly Source[], options: LogOptions): Promise<void> {
-  const width = Math.max(0, ...sources.map((source) => source.name.length));
+  // Room for the number of a third digit, as docker-compose leaves it.
+  const width = Math.max(0, ...sources.map((source) => source.name.replace(/_\d+$/, '').length + 3));
   await Promise.all(
     sources.map(async (source, index) => {
       const head = `${source.name.padEnd(width)} |`;

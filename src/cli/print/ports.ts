@@ -7,41 +7,40 @@ export interface Port {
   readonly Type: string;
 }
 
-interface Run {
-  readonly port: Port;
-  last: number;
-}
-
-/** `0.0.0.0:8000-8001->80-81/tcp, 443/tcp`: neighbours with the same address are one range. */
+/**
+ * `0.0.0.0:80-81->80-81/tcp, 443/tcp, 0.0.0.0:8080->80/tcp`: neighbours with the same number on
+ * both sides are one range; what has another number outside stands by itself, and last.
+ */
 export function portsLine(ports: readonly Port[]): string {
-  const runs: Run[] = [];
-  const last = new Map<string, Run>();
+  const open = new Map<string, { readonly first: number; last: number }>();
+  const ranges: string[] = [];
+  const mappings: string[] = [];
   for (const port of ports.toSorted(byPlace)) {
-    const key = `${port.IP ?? ''}/${port.Type}/${port.PublicPort === undefined ? '' : 'published'}`;
-    const run = last.get(key);
-    if (run && continues(run, port)) run.last = port.PrivatePort;
-    else {
-      const begun = { port, last: port.PrivatePort };
-      last.set(key, begun);
-      runs.push(begun);
+    const { IP: ip = '', PrivatePort: inside, PublicPort: outside = 0, Type: protocol } = port;
+    if (ip !== '' && outside !== inside) {
+      mappings.push(`${place(ip, String(outside))}->${inside}/${protocol}`);
+      continue;
     }
+    const key = `${ip}/${protocol}`;
+    const range = open.get(key);
+    if (range?.last === inside - 1) {
+      range.last = inside;
+      continue;
+    }
+    if (range) ranges.push(printRange(key, range));
+    open.set(key, { first: inside, last: inside });
   }
-  return runs.map(printRun).join(', ');
+  return [...ranges, ...[...open].map(([key, range]) => printRange(key, range)), ...mappings].join(', ');
 }
 
-function continues({ port: first, last }: Run, port: Port): boolean {
-  if (port.PrivatePort !== last + 1) return false;
-  if (first.PublicPort === undefined) return true;
-  return first.PublicPort - first.PrivatePort === port.PublicPort! - port.PrivatePort;
+function printRange(key: string, { first, last }: { readonly first: number; readonly last: number }): string {
+  const [ip = '', protocol = ''] = key.split('/');
+  const range = first === last ? String(first) : `${first}-${last}`;
+  return `${ip === '' ? '' : `${place(ip, range)}->`}${range}/${protocol}`;
 }
 
-function printRun({ port, last }: Run): string {
-  const count = last - port.PrivatePort;
-  const range = (from: number): string => (count > 0 ? `${from}-${from + count}` : String(from));
-  const inside = `${range(port.PrivatePort)}/${port.Type}`;
-  if (port.PublicPort === undefined) return inside;
-  const ip = port.IP?.includes(':') ? `[${port.IP}]` : (port.IP ?? '');
-  return `${ip ? `${ip}:` : ''}${range(port.PublicPort)}->${inside}`;
+function place(ip: string, port: string): string {
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 function byPlace(a: Port, b: Port): number {

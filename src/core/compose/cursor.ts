@@ -1,5 +1,6 @@
 /** Decoders: from a tree of located values to typed ones, with all complaints gathered. */
 import type { Mapping, Position, Value } from './document.ts';
+import { nearest } from './nearest.ts';
 import type { Problem } from './problem.ts';
 
 /** What is found wrong (problems) or not honoured (warnings) while a file is read. */
@@ -183,7 +184,7 @@ export function ignored(reason: string): Decoder<never> {
 export function fields<F extends Fields>(known: F): Decoder<DecodedFields<F>> {
   return (cursor) => {
     const { value } = cursor;
-    if (value.kind !== 'mapping') return cursor.wrongType('an object', keysOf(known));
+    if (value.kind !== 'mapping') return cursor.wrongType('an object', `\`key: value\` lines under ${cursor.option}`);
     const result: Record<string, unknown> = {};
     for (const [name, entry] of value.entries) {
       if (name.startsWith('x-')) continue;
@@ -198,36 +199,29 @@ export function fields<F extends Fields>(known: F): Decoder<DecodedFields<F>> {
   };
 }
 
-/** What people write for what they mean. */
+/** What people write for what they mean, where letters do not tell. */
 const HINTS: Readonly<Record<string, string>> = {
-  cpu_share: 'cpu_shares',
   add_host: 'extra_hosts',
   hosts: 'extra_hosts',
-  extra_host: 'extra_hosts',
-  device: 'devices',
-  link: 'links',
   memory_swap: 'memswap_limit',
-  port: 'ports',
+  memory: 'mem_limit',
   privilege: 'privileged',
-  priviliged: 'privileged',
-  volume: 'volumes',
   workdir: 'working_dir',
   env: 'environment',
-  network: 'networks',
 };
 
 function unsupported(cursor: Cursor, mapping: Mapping, name: string, known: Fields): void {
-  const hint = HINTS[name];
-  const meant = hint && Object.hasOwn(known, hint) ? ` (did you mean '${hint}'?)` : '';
+  const keys = Object.keys(known).sort();
+  const meant = [HINTS[name], ...nearest(name, keys)].find((key) => key !== undefined && Object.hasOwn(known, key));
+  const hint = meant ? ` (did you mean '${meant}'?)` : '';
   cursor
     .key(name, mapping)
     .fail(
-      `Unsupported config option for ${cursor.option}: '${name}'${meant}`,
-      keysOf(known),
+      `Unsupported config option for ${cursor.option}: '${name}'${hint}`,
+      keys.length > MOST_KEYS ? undefined : `one of the keys ${keys.join(', ')}`,
       mapping.entries.get(name)!.keyAt,
     );
 }
 
-function keysOf(known: Fields): string {
-  return `one of the keys ${Object.keys(known).sort().join(', ')}`;
-}
+/** A longer list helps nobody. */
+const MOST_KEYS = 15;

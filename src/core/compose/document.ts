@@ -106,7 +106,7 @@ class Reader {
       const key = pair.key as YamlNode;
       const keyAt = this.#at(key);
       if (!isScalar(key)) throw this.#error(keyAt, 'a key has to be a string', 'a plain key');
-      if (String(key.value) === '<<') this.#merge(merged, this.read(pair.value), keyAt);
+      if (key.source === '<<' && key.type === 'PLAIN') this.#merge(merged, this.read(pair.value), keyAt);
       else own.set(key.source ?? String(key.value), { keyAt, value: this.#valueOf(pair, keyAt) });
     }
     for (const [key, entry] of merged) if (!own.has(key)) own.set(key, entry);
