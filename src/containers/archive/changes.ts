@@ -8,8 +8,9 @@ export interface PathChange {
   readonly Kind: 0 | 1 | 2;
 }
 
-/** What every container gets, whatever it does: the places that its own mounts are on. */
-const MOUNT_POINTS = new Set([
+/** What every container gets, whatever it does. */
+const GIVEN = new Set([
+  '/.dockerenv',
   '/dev',
   '/dev/console',
   '/dev/pts',
@@ -32,7 +33,7 @@ export async function changedPaths(upper: string, lower: readonly string[]): Pro
       const stats = await lookAt(join(upper, path));
       if (!stats) continue;
       const deleted = isWhiteout(stats);
-      if (!MOUNT_POINTS.has(path)) {
+      if (!GIVEN.has(path)) {
         const before = await isBelow(lower, path);
         changes.push({ Path: path, Kind: deleted ? 2 : before ? 0 : 1 });
       }
@@ -43,7 +44,7 @@ export async function changedPaths(upper: string, lower: readonly string[]): Pro
   return changes.filter((change) => !isOnlyWayTo(change, changes));
 }
 
-/** Whether a folder is there only because of a mount point in it. */
+/** Whether a folder is there only because of what is given. */
 const isOnlyWayTo = ({ Path: path }: PathChange, changes: readonly PathChange[]): boolean =>
   path === '/etc' && !changes.some((other) => other.Path.startsWith('/etc/'));
 

@@ -1,6 +1,7 @@
 import { absentRoutes } from './absent.ts';
 import { archiveRoutes } from './containers/archive-routes.ts';
 import { containerRoutes } from './containers/routes.ts';
+import { statsRoutes } from './containers/stats.ts';
 import { streamRoutes } from './containers/streams.ts';
 import { Router } from './http/router.ts';
 import { imageRoutes } from './images/routes.ts';
@@ -16,6 +17,7 @@ export const apiRouter = (services: Services): Router =>
     networkRoutes(services),
     containerRoutes(services),
     streamRoutes(services),
+    statsRoutes(services),
     archiveRoutes(services),
     imageRoutes(services),
     volumeRoutes(services),

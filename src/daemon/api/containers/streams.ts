@@ -77,7 +77,10 @@ export function streamRoutes({ engine: { containers } }: Services): Routes {
       tty,
       detachKeys: spec.tty ? parseDetachKeys(spec.detachKeys ?? '') : undefined,
     };
-    return hijack(contentType(call.version, tty), (connection) => converse(connection, dialogue));
+    return hijack(contentType(call.version, tty), async (connection) => {
+      await converse(connection, dialogue);
+      await settled(process.exited, connection.gone);
+    });
   };
 
   return {
@@ -91,6 +94,24 @@ export function streamRoutes({ engine: { containers } }: Services): Routes {
       return empty(200);
     },
   };
+}
+
+/** How long (ms) a process that closed its output itself may keep its client waiting. */
+const LAST_WORDS = 2000;
+
+/** A client asks for the exit code when the connection ends: it must be known by then. */
+function settled(exited: Promise<number>, gone: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      gone.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, LAST_WORDS);
+    gone.addEventListener('abort', finish);
+    exited.then(finish, finish);
+    if (gone.aborted) finish();
+  });
 }
 
 export function readLogQuery(query: Query): LogQuery {
