@@ -137,7 +137,14 @@ export class Stage {
     return new Promise((done, failed) => {
       const child = spawn(command, args, {
         cwd: options.cwd,
-        env: { ...process.env, DOCKER_HOST: this.dockerHost, COMPOSE_PROJECT_NAME: undefined, ...options.env },
+        env: {
+          ...process.env,
+          // Debian's docker comes before any other that is installed.
+          PATH: `/usr/bin:${process.env['PATH'] ?? ''}`,
+          DOCKER_HOST: this.dockerHost,
+          COMPOSE_PROJECT_NAME: undefined,
+          ...options.env,
+        },
         stdio: ['pipe', 'pipe', 'pipe'],
         timeout: options.timeout ?? 120_000,
       });
