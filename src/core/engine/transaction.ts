@@ -4,7 +4,7 @@
  * transaction takes.
  */
 import type { Desired, HostObject, KernelObject, SocketObject } from '../plan/object.ts';
-import { inverse, type Step } from '../plan/step.ts';
+import { undo, type Step } from '../plan/step.ts';
 import type { Change, ChangeOptions } from './engine.ts';
 import type { Kernel } from './kernel.ts';
 import { Mutex } from './mutex.ts';
@@ -94,7 +94,7 @@ export class Transactions {
     } catch (error) {
       const failures: unknown[] = [];
       for (const { port, steps: taken } of done.toReversed()) {
-        const back = { port, steps: taken.toReversed().map((step) => inverse<HostObject>(step)) } as Group;
+        const back = { port, steps: undo<HostObject>(taken) } as Group;
         await this.#applyGroup(back).catch((failure: unknown) => failures.push(failure));
       }
       if (failures.length === 0) throw error;
