@@ -16,8 +16,8 @@ const SO_REUSEADDR = 2;
 const SO_RCVBUFFORCE = 33;
 const SOL_IPV6 = 41;
 const IPV6_V6ONLY = 26;
-/** Cut by the kernel to net.core.somaxconn. */
-const BACKLOG = 4096;
+/** Connections that may wait to be accepted; cut by the kernel to net.core.somaxconn. Node's own default wins unless it is `listen({ fd }, BACKLOG)`. */
+export const BACKLOG = 4096;
 /** Bytes: room for a burst while this thread is busy elsewhere. */
 const RECEIVE_BUFFER = 1 << 20;
 

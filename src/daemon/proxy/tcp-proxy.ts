@@ -1,10 +1,18 @@
 import net from 'node:net';
 import type { ListenerObject } from '../../core/plan/object.ts';
-import { openTcpListener } from '../../linux/socket.ts';
+import { BACKLOG, openTcpListener } from '../../linux/socket.ts';
 import type { Held, Warn } from '../held.ts';
 
-/** Each half of a connection ends on its own; a peer that is gone without a word is found out, as docker-proxy does. */
-const OPTIONS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
+const OPTIONS = {
+  /** Each half of a connection ends on its own. */
+  allowHalfOpen: true,
+  noDelay: true,
+  /** A peer that is gone without a word is found out, as by docker-proxy. */
+  keepAlive: true,
+  keepAliveInitialDelay: 15_000,
+  /** Bytes kept for a slow side: Node's own 16 kB would halt the other side at every chunk that it reads. */
+  highWaterMark: 1 << 18,
+} as const;
 
 /**
  * Carries each TCP connection to a host port on to its target: a slow side slows the other, and an
@@ -25,7 +33,7 @@ export function openTcpProxy({ address, port, target }: ListenerObject, warn: Wa
     from.pipe(to);
   };
   server.on('error', (error) => warn(`userland proxy on port ${port}/tcp of ${address}: ${error.message}`));
-  server.listen({ fd });
+  server.listen({ fd }, BACKLOG);
   return {
     close() {
       server.close();
