@@ -27,7 +27,8 @@ export async function inspectAll(
       failures.push(error instanceof EngineFailure ? `Error response from daemon: ${error.message}` : error.message);
     }
   }
-  context.out.write(format === '' || format === 'json' ? asArray(found, format) : byTemplate(found, format));
+  if (format === '' || format === 'json') context.out.write(asArray(found, format));
+  else printByTemplate(context, found, format);
   for (const failure of failures) context.err.write(`${failure}\n`);
   return failures.length > 0 ? 1 : 0;
 }
@@ -37,13 +38,15 @@ function asArray(found: readonly string[], format: string): string {
   return `${format === 'json' ? JSON.stringify(JSON.parse(array)) : indentJson(array)}\n`;
 }
 
-function byTemplate(found: readonly string[], format: string): string {
+/** The output ends in a line's end, also where there is none because the template does not fit. */
+function printByTemplate(context: Context, found: readonly string[], format: string): void {
   const nodes = readTemplate(format);
   try {
-    const lines = found.map((each) => `${execute(nodes, JSON.parse(each))}\n`);
-    return lines.length > 0 ? lines.join('') : '\n';
+    for (const each of found) context.out.write(`${execute(nodes, JSON.parse(each))}\n`);
+    if (found.length === 0) context.out.write('\n');
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
+    context.out.write('\n');
     throw new ExitError(`template parsing error: template: ${error.message}`);
   }
 }

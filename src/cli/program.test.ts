@@ -1,64 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { main } from './program.ts';
-
-/** A daemon that answers what a test tells it to, and remembers what it was asked. */
-class FakeDaemon {
-  readonly socket: string;
-  readonly requests: { line: string; body: unknown }[] = [];
-  answers: Readonly<Record<string, Answer>> = {};
-  readonly #server = http.createServer((request, response) => void this.#answer(request, response));
-
-  constructor(folder: string) {
-    this.socket = join(folder, 'daemon.sock');
-    this.#server.on('upgrade', (request, socket) => {
-      const answer = this.answers[lineOf(request)];
-      this.requests.push({ line: lineOf(request), body: undefined });
-      socket.write(
-        'HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
-      );
-      socket.end(answer instanceof Buffer ? answer : '');
-    });
-  }
-
-  async start(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(this.socket, resolve));
-  }
-
-  async stop(): Promise<void> {
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let text = '';
-    for await (const chunk of request as AsyncIterable<Buffer>) text += chunk.toString();
-    const line = lineOf(request);
-    this.requests.push({ line, body: text === '' ? undefined : JSON.parse(text) });
-    const answer = this.answers[line] ?? refusal(404, `nothing is at ${line}`);
-    const found = typeof answer === 'function' ? answer() : answer;
-    if (found instanceof Buffer) return void response.end(found);
-    response.statusCode = isRefusal(found) ? found.refused : 200;
-    response.end(JSON.stringify(isRefusal(found) ? { message: found.message } : found));
-  }
-}
-
-interface Refusal {
-  readonly refused: number;
-  readonly message: string;
-}
-
-type Answer = unknown;
-
-const refusal = (refused: number, message: string): Refusal => ({ refused, message });
-const isRefusal = (answer: unknown): answer is Refusal =>
-  typeof answer === 'object' && answer !== null && 'refused' in answer;
-const lineOf = (request: IncomingMessage): string =>
-  `${request.method} ${decodeURIComponent(request.url!.replace('/v1.41', ''))}`;
+import { FakeDaemon, refusal } from '../../test/support/fake-daemon.ts';
+import { runPasserelle } from '../../test/support/passerelle.ts';
 
 /** A frame of the multiplexed stream. */
 function frame(stream: 1 | 2, text: string): Buffer {
@@ -69,7 +14,7 @@ function frame(stream: 1 | 2, text: string): Buffer {
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'passerelle-cli-'));
-const daemon = new FakeDaemon(folder);
+const daemon = new FakeDaemon(join(folder, 'daemon.sock'));
 beforeAll(() => daemon.start());
 afterAll(async () => {
   await daemon.stop();
@@ -80,30 +25,8 @@ beforeEach(() => {
   daemon.answers = {};
 });
 
-interface Outcome {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function passerelle(
-  words: readonly string[],
-  input = '',
-  environment: Record<string, string> = {},
-): Promise<Outcome> {
-  const [out, err, stdin] = [new PassThrough(), new PassThrough(), new PassThrough()];
-  const read = (stream: PassThrough): string => (stream.read() as Buffer | null)?.toString() ?? '';
-  stdin.end(input);
-  const status = await main(words, {
-    out: out as unknown as NodeJS.WriteStream,
-    err: err as unknown as NodeJS.WriteStream,
-    in: Object.assign(stdin, { unref: () => stdin }) as unknown as NodeJS.ReadStream,
-    environment: { PASSERELLE_HOST: `unix://${daemon.socket}`, ...environment },
-    folder,
-    now: () => Date.parse('2026-01-01T00:01:00Z'),
-  });
-  return { status, out: read(out), err: read(err) };
-}
+const passerelle = (words: readonly string[], input = '', environment: Record<string, string> = {}) =>
+  runPasserelle(words, folder, { PASSERELLE_HOST: `unix://${daemon.socket}`, ...environment }, input);
 
 const asked = (): string[] => daemon.requests.map((request) => request.line);
 

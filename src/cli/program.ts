@@ -118,9 +118,9 @@ async function runCommand(context: Context, command: Command, argv: readonly str
   }
   const complaint = arityComplaint(command, parsed.args.length);
   if (complaint) {
-    context.err.write(
-      `passerelle: 'passerelle ${command.name}' ${complaint}\n\n${usageLine(command)}\n\nRun 'passerelle ${command.name} --help' for more information\n`,
-    );
+    // Docker has either word.
+    const hint = `${command.arity.most === undefined ? 'See' : 'Run'} 'passerelle ${command.name} --help' for more information`;
+    context.err.write(`passerelle: 'passerelle ${command.name}' ${complaint}\n\n${usageLine(command)}\n\n${hint}\n`);
     return 1;
   }
   return await command.run(context, parsed);

@@ -104,11 +104,7 @@ const ls = command({
       query: { all: flags.all ? 1 : undefined, filters },
     });
     const lines = images.flatMap((image) => linesOf(image, flags.digests));
-    const shown =
-      flags.quiet && flags.format === ''
-        ? lines.filter((each, at) => lines.findIndex((other) => other.Id === each.Id) === at)
-        : lines;
-    context.out.write(printListing(listing(!flags['no-trunc'], flags.digests, context.now()), shown, flags));
+    context.out.write(printListing(listing(!flags['no-trunc'], flags.digests, context.now()), lines, flags));
     return 0;
   },
 });

@@ -120,7 +120,7 @@ const rm = command({
 });
 
 const LISTING: Listing<NetworkSummary & { readonly shownId: string }> = {
-  type: '*formatter.networkContext',
+  type: '*network.networkContext',
   headers: {
     ID: 'NETWORK ID',
     Name: 'NAME',
@@ -209,7 +209,7 @@ const connect = command({
     alias: commaList('Add network-scoped alias for the container'),
     'driver-opt': commaList('driver options for the network'),
     'dry-run': DRY_RUN,
-    'gw-priority': integer('Highest gw-priority provides the default gateway. Accepts positive and negative values'),
+    'gw-priority': integer('Highest gw-priority provides the default gateway. Accepts positive and negative values.'),
     ip: text('IPv4 address (e.g., "172.30.100.104")'),
     ip6: text('IPv6 address (e.g., "2001:db8::33")'),
     link: list('Add link to another container'),

@@ -39,6 +39,7 @@ function listing(trunc: boolean, withSize: boolean, now: number): Listing<Contai
       : text;
   return {
     type: '*formatter.ContainerContext',
+    complaint: 'failed to execute template',
     headers: {
       ID: 'CONTAINER ID',
       Names: 'NAMES',
@@ -86,11 +87,11 @@ function namesOf(container: ContainerSummary, trunc: boolean): string {
   return (trunc ? names.filter((name) => !name.includes('/')).slice(0, 1) : names).join(',');
 }
 
-function imageOf(container: ContainerSummary, trunc: boolean): string {
-  if (container.Image === '') return '<no image>';
-  return trunc && /^(sha256:)?[0-9a-f]{64}$/.test(container.Image)
-    ? container.Image.replace('sha256:', '').slice(0, 12)
-    : container.Image;
+/** An image that is named by nothing but its id is shown by the id's beginning. */
+function imageOf({ Image: name, ImageID: id }: ContainerSummary, trunc: boolean): string {
+  if (name === '') return '<no image>';
+  const short = (text: string): string => text.replace('sha256:', '').slice(0, 12);
+  return trunc && short(id) === short(name) ? short(id) : name;
 }
 
 function sizeOf({ SizeRw = 0, SizeRootFs = 0 }: ContainerSummary): string {

@@ -158,7 +158,7 @@ function runFailure(error: unknown): unknown {
       ? 126
       : 125;
   return new ExitError(
-    `Error response from daemon: ${message}\n\nRun 'passerelle run --help' for more information`,
+    `passerelle: Error response from daemon: ${message}\n\nRun 'passerelle run --help' for more information`,
     status,
   );
 }

@@ -17,6 +17,8 @@ export interface Listing<T> {
   readonly table: string;
   /** What `--quiet` prints. */
   readonly quiet: string;
+  /** What stands before the message about a column that is not there, if it is not the usual. */
+  readonly complaint?: string;
   columns(item: T): Readonly<Record<string, unknown>>;
 }
 
@@ -41,9 +43,9 @@ export function printListing<T>(listing: Listing<T>, items: readonly T[], style:
     .replaceAll(String.raw`\t`, '\t')
     .replaceAll(String.raw`\n`, '\n');
   const nodes = readTemplate(line);
-  const lines = items.map((item) => executeOn(nodes, new Row(listing.type, listing.columns(item))));
+  const header = executeOn(nodes, listing, withMethods(listing), HEADER_FUNCTIONS);
+  const lines = items.map((item) => executeOn(nodes, listing, listing.columns(item)));
   if (!isTable) return lines.map((each) => `${each}\n`).join('');
-  const header = executeOn(nodes, new Row(listing.type, withMethods(listing)), HEADER_FUNCTIONS);
   return alignColumns([header, ...lines].map((each) => each.split('\t')));
 }
 
@@ -73,11 +75,16 @@ export function readTemplate(template: string): readonly Node[] {
   }
 }
 
-function executeOn(nodes: readonly Node[], row: Row, functions?: Readonly<Record<string, TemplateFunction>>): string {
+function executeOn<T>(
+  nodes: readonly Node[],
+  { type, complaint = 'template parsing error' }: Listing<T>,
+  columns: Readonly<Record<string, unknown>>,
+  functions?: Readonly<Record<string, TemplateFunction>>,
+): string {
   try {
-    return execute(nodes, row, functions);
+    return execute(nodes, new Row(type, columns), functions);
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
-    throw new ExitError(`failed to execute template: template: ${error.message}`);
+    throw new ExitError(`${complaint}: template: ${error.message}`);
   }
 }
