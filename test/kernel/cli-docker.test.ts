@@ -90,7 +90,7 @@ const CONTAINERS = [
 const IMAGES = [
   {
     Id: `sha256:${id('a')}`,
-    RepoTags: ['busybox:1', 'localhost:5000/box:2'],
+    RepoTags: ['localhost:5000/box:2'],
     RepoDigests: [],
     Created: seconds(100),
     Size: 1_983_000,
