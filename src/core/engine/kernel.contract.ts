@@ -339,8 +339,9 @@ export function kernelContract(name: string, make: () => Promise<Kernel>): void 
         refused,
       ]);
       expect(error.step).toBe(refused);
-      const chainsOfRaw = (object: string) => object.startsWith('chain ip6 raw');
-      expect((await state()).filter((object) => !chainsOfRaw(object))).toEqual(before);
+      // A table's own chains may come with its first rule.
+      const isOfRaw = (object: string) => object.startsWith('chain ip6 raw');
+      expect((await state()).filter((object) => !isOfRaw(object))).toEqual(before.filter((its) => !isOfRaw(its)));
     });
 
     test('rules stand where their positions say, whatever the order of the steps', async () => {

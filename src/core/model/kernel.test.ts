@@ -1,0 +1,4 @@
+import { kernelContract } from '../engine/kernel.contract.ts';
+import { ModelKernel } from './kernel.ts';
+
+kernelContract('ModelKernel', async () => new ModelKernel());
