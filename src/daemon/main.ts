@@ -212,6 +212,7 @@ async function serve(
 function engineSettings(config: DaemonConfig): EngineSettings {
   return {
     firewall: {
+      backend: config.firewallBackend,
       iptables: config.iptables,
       ip6tables: config.ip6tables,
       userlandProxy: config.userlandProxy,

@@ -1,6 +1,7 @@
 /** Everything that the records call for, record by record: the drivers' objects and the firewall's. */
 import { classic } from '../firewall/classic/classic.ts';
-import type { FirewallLayout, FirewallOptions, Place } from '../firewall/layout.ts';
+import type { Backend, FirewallLayout, FirewallOptions, Place } from '../firewall/layout.ts';
+import { nftables } from '../firewall/nftables/nftables.ts';
 import type { NetworkRecord } from '../network/network.ts';
 import type { Desired } from '../plan/object.ts';
 import { ENGINE } from '../plan/owner.ts';
@@ -11,8 +12,10 @@ export { sandboxObjects } from './sandbox.ts';
 
 const DRIVERS: Readonly<Record<string, Driver>> = { bridge, host: nothing, null: nothing };
 
+const LAYOUTS: Readonly<Record<Backend, FirewallLayout>> = { iptables: classic, nftables };
+
 /** What is there as long as the engine is. */
-export function engineObjects(options: FirewallOptions, layout: FirewallLayout = classic): Desired[] {
+export function engineObjects(options: FirewallOptions): Desired[] {
   const forwarding: Desired = {
     kind: 'sysctl',
     namespace: 'host',
@@ -21,20 +24,16 @@ export function engineObjects(options: FirewallOptions, layout: FirewallLayout =
     owner: ENGINE,
     why: 'The host routes between its bridges and its other links.',
   };
-  return [...(options.ipForward ? [forwarding] : []), ...layout.engine(options)];
+  return [...(options.ipForward ? [forwarding] : []), ...LAYOUTS[options.backend].engine(options)];
 }
 
-export function networkObjects(
-  network: NetworkRecord,
-  options: FirewallOptions,
-  layout: FirewallLayout = classic,
-): Desired[] {
+export function networkObjects(network: NetworkRecord, options: FirewallOptions): Desired[] {
   if (network.configOnly) return [];
-  return [...driverOf(network).network(network, options), ...layout.network(network, options)];
+  return [...driverOf(network).network(network, options), ...LAYOUTS[options.backend].network(network, options)];
 }
 
-export function endpointObjects(place: Place, options: FirewallOptions, layout: FirewallLayout = classic): Desired[] {
-  return [...driverOf(place.network).endpoint(place, options), ...layout.endpoint(place, options)];
+export function endpointObjects(place: Place, options: FirewallOptions): Desired[] {
+  return [...driverOf(place.network).endpoint(place, options), ...LAYOUTS[options.backend].endpoint(place, options)];
 }
 
 function driverOf(network: NetworkRecord): Driver {

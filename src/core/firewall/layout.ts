@@ -1,11 +1,15 @@
 /** A way of writing the firewall: from records to the rules that the kernel holds. */
 import type { EndpointRecord } from '../network/endpoint.ts';
 import type { NetworkRecord } from '../network/network.ts';
-import type { ChainObject, Desired, RuleObject } from '../plan/object.ts';
+import type { ChainObject, Desired, NftObject, RuleObject } from '../plan/object.ts';
+
+export type Backend = 'iptables' | 'nftables';
 
 /** What the daemon's configuration says about packets, besides what each network says itself. */
 export interface FirewallOptions {
-  /** Off: no IPv4 rule at all is written. */
+  /** What holds the rules, and with it the layout. */
+  readonly backend: Backend;
+  /** Off: no IPv4 rule at all is written, whatever the back end. */
   readonly iptables: boolean;
   readonly ip6tables: boolean;
   /** Off: published ports are reached by rules alone, from loopback and from within the bridge too. */
@@ -14,11 +18,14 @@ export interface FirewallOptions {
   readonly allowDirectRouting: boolean;
   /** The engine turns on forwarding between the host's links. */
   readonly ipForward: boolean;
-  /** FORWARD drops what no rule accepts: so it is when the engine itself turned forwarding on. */
+  /**
+   * FORWARD drops what no rule accepts: so it is when the engine itself turned forwarding on. On
+   * iptables only: in a table of our own such a drop would be final for everybody's packets.
+   */
   readonly forwardDrop: boolean;
 }
 
-export type FirewallObject = Desired<ChainObject> | Desired<RuleObject>;
+export type FirewallObject = Desired<ChainObject> | Desired<RuleObject> | Desired<NftObject>;
 
 /** One container's place on a network, with the names that reasons speak of. */
 export interface Place {

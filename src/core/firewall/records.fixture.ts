@@ -4,6 +4,7 @@ import type { BridgeSettings, NetworkRecord } from '../network/network.ts';
 import type { FirewallOptions, Place } from './layout.ts';
 
 export const OPTIONS: FirewallOptions = {
+  backend: 'iptables',
   iptables: true,
   ip6tables: false,
   userlandProxy: true,

@@ -13,7 +13,7 @@ export interface Differences {
  * One list of steps that can be done in its order:
  * sockets that close, sockets that are bound (a port that is taken is noticed before anything else
  * has happened), what must go to make place for its successor, namespaces, links, sysctls (IPv6 may
- * have to be switched on for an address), addresses, routes, one run of firewall steps, all that
+ * have to be switched on for an address), addresses, routes, one run of nftables' steps, one of iptables', all that
  * goes, in reverse, and at last the name servers of sandboxes that are there by now.
  *
  * What is within a removed object gets no step of its own: it is told as the removal's contents.
@@ -45,6 +45,8 @@ export function arrange({ added, removed, changed }: Differences): Step[] {
 }
 
 const MAKE_PLACE = 5;
+/** nftables' steps stand together: one transaction. */
+const NFT = 30;
 const FIREWALL = 40;
 
 function addPhase(object: HostObject): number {
@@ -61,6 +63,14 @@ function addPhase(object: HostObject): number {
       return 21;
     case 'route':
       return 22;
+    case 'nft-table':
+      return NFT;
+    case 'nft-set':
+      return NFT + 1;
+    case 'nft-chain':
+      return NFT + 2;
+    case 'nft-element':
+      return NFT + 3;
     case 'chain':
       return FIREWALL;
     case 'rule':
@@ -80,6 +90,14 @@ function removePhase(object: HostObject): number {
       return 1;
     case 'listener':
       return 2;
+    case 'nft-element':
+      return NFT + 4;
+    case 'nft-chain':
+      return NFT + 5;
+    case 'nft-set':
+      return NFT + 6;
+    case 'nft-table':
+      return NFT + 7;
     case 'rule':
       return FIREWALL + 1;
     case 'chain':

@@ -20,10 +20,14 @@ export function needsReplacing(before: HostObject, after: HostObject): boolean {
   return ['type', 'parent', 'vlan', 'mode', 'peer'].some((name) => !fieldAgrees(before, after, name, false));
 }
 
-/** What an object says about itself that the kernel does not hold. */
-const UNSEEN: ReadonlySet<string> = new Set(['owner', 'why', 'open']);
+/**
+ * What an object says about itself that the kernel does not hold, or in words of its own: a rule of
+ * nftables is known by the digest that is its comment.
+ */
+const UNSEEN: ReadonlySet<string> = new Set(['owner', 'why', 'open', 'reason', 'statements', 'handle']);
 
 function agrees(a: object, b: object, strictly: boolean): boolean {
+  if (Array.isArray(a) && Array.isArray(b) && a.length !== b.length) return false;
   const names = strictly ? new Set([...Object.keys(a), ...Object.keys(b)]) : Object.keys(b);
   for (const name of names) if (!UNSEEN.has(name) && !fieldAgrees(a, b, name, strictly)) return false;
   return true;

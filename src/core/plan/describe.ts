@@ -1,5 +1,6 @@
 import { printRule } from '../firewall/print.ts';
-import type { HostObject, LinkObject, Namespace } from './object.ts';
+import type { NftBase } from '../firewall/nft/ruleset.ts';
+import type { HostObject, LinkObject, Namespace, NftChainObject, NftSetObject, NftValue } from './object.ts';
 
 /** An object in one line, in the words of the tools that show it: for plans, errors and logs. */
 export function describe(object: HostObject): string {
@@ -20,6 +21,16 @@ export function describe(object: HostObject): string {
         : `${tool(object.family)} -t ${object.table} -N ${object.name}`;
     case 'rule':
       return `${tool(object.rule.family)} -t ${object.rule.table} ${printRule(object.rule)}`;
+    case 'nft-table':
+      return `nft table ${object.family} ${object.name}`;
+    case 'nft-set':
+      return `nft ${object.map ? 'map' : 'set'} ${nftPath(object)} { type ${typed(object.type, object.map)} }`;
+    case 'nft-chain':
+      return `nft chain ${nftPath(object)}${object.base ? ` { ${hook(object.base)} }` : ''}`;
+    case 'nft-element': {
+      const value = object.verdict === undefined ? object.value : [object.verdict];
+      return `nft element ${object.family} ${object.table} ${object.set} { ${typed(object.key, value)} }`;
+    }
     case 'listener':
       return `listener ${socket(object.address, object.port)}/${object.protocol}${
         object.forward ? ` to ${socket(object.target.address, object.target.port)}` : ''
@@ -27,6 +38,18 @@ export function describe(object: HostObject): string {
     case 'resolver':
       return `name server 127.0.0.11${inside(object.sandbox)}`;
   }
+}
+
+function nftPath({ family, table, name }: NftSetObject | NftChainObject): string {
+  return `${family} ${table} ${name}`;
+}
+
+function typed(key: readonly NftValue[], value: readonly NftValue[] | undefined): string {
+  return value ? `${key.join(' . ')} : ${value.join(' . ')}` : key.join(' . ');
+}
+
+function hook({ type, hook, priority, policy }: NftBase): string {
+  return `type ${type} hook ${hook} priority ${priority}; policy ${policy};`;
 }
 
 function details(link: LinkObject): string {

@@ -21,6 +21,13 @@ export function key(object: HostObject): string {
       return chainKey(object);
     case 'rule':
       return `rule ${object.rule.family} ${object.rule.table} ${printRule(object.rule)}`;
+    case 'nft-table':
+      return nftTableKey(object.family, object.name);
+    case 'nft-set':
+    case 'nft-chain':
+      return `${object.kind} ${object.family} ${object.table} ${object.name}`;
+    case 'nft-element':
+      return `nft-element ${object.family} ${object.table} ${object.set} ${object.key.join(' . ')}`;
     case 'listener':
       return `listener ${object.protocol} ${object.address} ${object.port}`;
     case 'resolver':
@@ -34,6 +41,10 @@ export function linkKey(namespace: string, name: string): string {
 
 export function chainKey(chain: { readonly family: string; readonly table: string; readonly name: string }): string {
   return `chain ${chain.family} ${chain.table} ${chain.name}`;
+}
+
+function nftTableKey(family: string, name: string): string {
+  return `nft-table ${family} ${name}`;
 }
 
 /** The keys of the objects that `object` is in, and that it vanishes with. */
@@ -54,8 +65,14 @@ export function containers(object: HostObject): readonly string[] {
       const { family, table, chain } = object.rule;
       return [chainKey({ family, table, name: chain })];
     }
+    case 'nft-element':
+      return [`nft-set ${object.family} ${object.table} ${object.set}`, nftTableKey(object.family, object.table)];
+    case 'nft-set':
+    case 'nft-chain':
+      return [nftTableKey(object.family, object.table)];
     case 'namespace':
     case 'chain':
+    case 'nft-table':
     case 'listener':
     case 'resolver':
       return [];

@@ -4,6 +4,7 @@
  * Drivers and firewall layouts make them from records, `plan` compares them, the kernel port makes
  * them real, and `explain`, `trace` and the page read their reasons.
  */
+import type { NftChain } from '../firewall/nft/ruleset.ts';
 import type { Family, Rule, Table } from '../firewall/rule.ts';
 
 /** The network namespace that holds an object: the engine's own (`host`) or a sandbox, by its id. */
@@ -136,6 +137,52 @@ export interface RuleObject {
   readonly position: Position;
 }
 
+/** A table of nftables. What is in it names it as `table`. */
+export interface NftTableObject {
+  readonly kind: 'nft-table';
+  readonly family: Family;
+  readonly name: string;
+}
+
+/** A set, or with `map` a map, whose `map` are the types of its values; `verdict` stands alone. */
+export interface NftSetObject {
+  readonly kind: 'nft-set';
+  readonly family: Family;
+  readonly table: string;
+  readonly name: string;
+  readonly type: readonly string[];
+  readonly map?: readonly string[];
+}
+
+/**
+ * A chain with its rules, which are written together: a chain that differs is written anew. The
+ * comment of a rule of ours is the digest of its statements, as nftables' versions list one rule in
+ * several ways.
+ */
+export interface NftChainObject extends NftChain {
+  readonly kind: 'nft-chain';
+  readonly family: Family;
+  readonly table: string;
+  /** Users write its rules, so it is never written by us, and stays as long as one is in it. */
+  readonly open?: true;
+}
+
+/** A value in an element of a set: an address, the name of a link or protocol, a port. */
+export type NftValue = string | number;
+
+/** One element of a set or map. A map's has a `value`, a verdict map's a `verdict`: `accept`, `goto published`. */
+export interface NftElementObject {
+  readonly kind: 'nft-element';
+  readonly family: Family;
+  readonly table: string;
+  readonly set: string;
+  readonly key: readonly NftValue[];
+  readonly value?: readonly NftValue[];
+  readonly verdict?: string;
+}
+
+export type NftObject = NftTableObject | NftSetObject | NftChainObject | NftElementObject;
+
 /** A listening socket of the userland proxy, in the engine's own namespace. */
 export interface ListenerObject {
   readonly kind: 'listener';
@@ -162,7 +209,8 @@ export type KernelObject =
   | RouteObject
   | SysctlObject
   | ChainObject
-  | RuleObject;
+  | RuleObject
+  | NftObject;
 
 /** What the sockets port makes. */
 export type SocketObject = ListenerObject | ResolverObject;

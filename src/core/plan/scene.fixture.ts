@@ -17,6 +17,7 @@ export interface Scene {
 }
 
 export const options = fc.record({
+  backend: fc.constantFrom('iptables', 'nftables'),
   iptables: fc.constant(true),
   ip6tables: fc.boolean(),
   userlandProxy: fc.boolean(),

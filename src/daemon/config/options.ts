@@ -111,6 +111,14 @@ export const DAEMON_OPTIONS = {
     schema: v.picklist(['text', 'json'], 'text or json'),
     initial: 'text',
   }),
+  firewallBackend: option({
+    flag: 'firewall-backend',
+    key: 'firewall-backend',
+    kind: 'text',
+    usage: 'What holds the firewall rules: iptables, as Docker writes them, or nftables, with maps',
+    schema: v.picklist(['iptables', 'nftables'], 'iptables or nftables'),
+    initial: 'iptables',
+  }),
   iptables: option({
     flag: 'iptables',
     key: 'iptables',

@@ -4,25 +4,12 @@ import type { Position } from '../../plan/object.ts';
 import { groupBy } from '../../plan/group.ts';
 import { key } from '../../plan/key.ts';
 import { endpointOwner } from '../../plan/owner.ts';
+import { families, familyOf } from '../family.ts';
 import type { FirewallObject, FirewallOptions, Place } from '../layout.ts';
 import type { Family, Table } from '../rule.ts';
 import { gatewayMode } from '../mode.ts';
-import { sourceTranslation } from './network.ts';
-import {
-  ACCEPT,
-  DOCKER,
-  DROP,
-  families,
-  from,
-  fromPort,
-  into,
-  MASQUERADE,
-  not,
-  outOf,
-  Sheet,
-  to,
-  toPort,
-} from './rules.ts';
+import { sourceTranslation } from '../source.ts';
+import { ACCEPT, DOCKER, DROP, from, fromPort, into, MASQUERADE, not, outOf, Sheet, to, toPort } from './rules.ts';
 
 /** What one container's place on a bridge network calls for: its published ports, and its protection. */
 export function endpointObjects(place: Place, options: FirewallOptions): FirewallObject[] {
@@ -35,14 +22,15 @@ export function endpointObjects(place: Place, options: FirewallOptions): Firewal
     const rules = new EndpointRules(family, place, bridge.name, address);
     const mode = gatewayMode(bridge, family);
     for (const binding of endpoint.bindings) {
-      if (familyOf(binding) !== family) continue;
+      if (familyOf(binding.hostAddress) !== family) continue;
       if (mode === 'routed') rules.admit(binding);
       else rules.publish(binding, options);
     }
     if (!options.allowDirectRouting) {
       // Where packets keep their source the answers come to the container's own address.
       if (mode === 'nat' && sourceTranslation(bridge, family)) rules.refuseDirectAccess(bridge.trustedInterfaces);
-      for (const binding of endpoint.bindings) if (familyOf(binding) === family) rules.keepOnLoopback(binding);
+      for (const binding of endpoint.bindings)
+        if (familyOf(binding.hostAddress) === family) rules.keepOnLoopback(binding);
     }
     return withoutTwins(rules.objects);
   });
@@ -51,10 +39,6 @@ export function endpointObjects(place: Place, options: FirewallOptions): Firewal
 /** Two host ports may lead to one container port: what concerns that alone is needed once. */
 function withoutTwins(objects: readonly FirewallObject[]): FirewallObject[] {
   return [...groupBy(objects, key).values()].map(([first]) => first!);
-}
-
-function familyOf({ hostAddress }: PortBinding): Family {
-  return hostAddress.includes(':') ? 'ip6' : 'ip';
 }
 
 /** Of rules that only drop any may lead. */

@@ -1,7 +1,8 @@
 import { ENGINE } from '../../plan/owner.ts';
 import type { Position } from '../../plan/object.ts';
+import { families } from '../family.ts';
 import type { FirewallObject, FirewallOptions } from '../layout.ts';
-import { addressType, DOCKER, families, jump, not, RETURN, Sheet, STAGE_1, STAGE_2, to, USER } from './rules.ts';
+import { addressType, DOCKER, jump, not, RETURN, Sheet, STAGE_1, STAGE_2, to, USER } from './rules.ts';
 
 /** The base chains, the jumps that lead there, and what FORWARD does with all else. */
 export function engineObjects(options: FirewallOptions): FirewallObject[] {

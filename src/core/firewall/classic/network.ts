@@ -1,20 +1,20 @@
 import type { BridgeSettings, NetworkRecord } from '../../network/network.ts';
 import type { Position } from '../../plan/object.ts';
 import { networkOwner } from '../../plan/owner.ts';
+import { families, subnetsOf } from '../family.ts';
 import type { FirewallObject, FirewallOptions } from '../layout.ts';
 import { gatewayMode } from '../mode.ts';
-import type { Family, Match, Target } from '../rule.ts';
+import type { Match, Target } from '../rule.ts';
+import { sourceTranslation, translation } from '../source.ts';
 import {
   ACCEPT,
   addressType,
   DOCKER,
   DROP,
   established,
-  families,
   from,
   into,
   jump,
-  MASQUERADE,
   not,
   outOf,
   protocol,
@@ -38,21 +38,6 @@ export function networkObjects(network: NetworkRecord, options: FirewallOptions)
     else page.external(options);
     return sheet.objects;
   });
-}
-
-export function subnetsOf({ ipam }: NetworkRecord, family: Family): string[] {
-  return ipam.pools.map(({ subnet }) => subnet).filter((subnet) => subnet.includes(':') === (family === 'ip6'));
-}
-
-/** Where packets of the network get another source when they leave; undefined: they keep theirs. */
-export function sourceTranslation(bridge: BridgeSettings, family: Family): Target | undefined {
-  if (!bridge.masquerade || gatewayMode(bridge, family) === 'routed') return undefined;
-  return translation(bridge, family);
-}
-
-function translation(bridge: BridgeSettings, family: Family): Target {
-  const address = family === 'ip' ? bridge.hostIpv4 : bridge.hostIpv6;
-  return address ? { kind: 'snat', to: address } : MASQUERADE;
 }
 
 class NetworkRules {

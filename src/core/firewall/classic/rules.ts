@@ -1,6 +1,6 @@
 /** The vocabulary that the classic layout's rules are written in. */
 import type { Owner, Position } from '../../plan/object.ts';
-import type { FirewallObject, FirewallOptions } from '../layout.ts';
+import type { FirewallObject } from '../layout.ts';
 import type { Family, Match, PortRange, Rule, Table, Target } from '../rule.ts';
 
 export const DOCKER = 'DOCKER';
@@ -35,10 +35,6 @@ export function fromPort(of: 'tcp' | 'udp' | 'sctp', port: number): Match[] {
 
 function only(port: number): PortRange {
   return { from: port, to: port };
-}
-
-export function families(options: FirewallOptions): Family[] {
-  return [...(options.iptables ? (['ip'] as const) : []), ...(options.ip6tables ? (['ip6'] as const) : [])];
 }
 
 /** Collects one owner's chains and rules of one family. */
