@@ -1,0 +1,39 @@
+import type { Host } from '../engine/host.ts';
+
+interface HostFacts {
+  readonly resolvConf: string;
+  readonly hostname: string;
+  readonly ephemeralPorts: { readonly from: number; readonly to: number };
+  readonly uniqueLocalDigits: string;
+}
+
+/** A machine that is what it is told to be. */
+export class ModelHost implements Host {
+  facts: HostFacts;
+
+  constructor(facts: Partial<HostFacts> = {}) {
+    this.facts = {
+      resolvConf: 'nameserver 192.0.2.53\n',
+      hostname: 'host',
+      ephemeralPorts: { from: 32_768, to: 60_999 },
+      uniqueLocalDigits: '0123456789',
+      ...facts,
+    };
+  }
+
+  async resolvConf(): Promise<string> {
+    return this.facts.resolvConf;
+  }
+
+  hostname(): string {
+    return this.facts.hostname;
+  }
+
+  async ephemeralPorts(): Promise<{ readonly from: number; readonly to: number }> {
+    return this.facts.ephemeralPorts;
+  }
+
+  async uniqueLocalDigits(): Promise<string> {
+    return this.facts.uniqueLocalDigits;
+  }
+}

@@ -1,0 +1,203 @@
+/** The Runtime port in memory: processes that are a number, a state and an exit code. */
+import type { ContainerRecord } from '../container/container.ts';
+import type { Clock } from '../engine/clock.ts';
+import {
+  RuntimeError,
+  type EtcFile,
+  type ExecProcess,
+  type ExecSpec,
+  type Exit,
+  type Input,
+  type LogQuery,
+  type OutputChunk,
+  type Runtime,
+  type StartSpec,
+} from '../engine/runtime.ts';
+import { OutputLog } from './runtime/log.ts';
+import { ModelProcess, type Program } from './runtime/process.ts';
+
+const FIRST_PID = 1000;
+/** The exit code of a container of which nothing is known but that it does not run. */
+const UNKNOWN = 255;
+
+/** What lasts from prepare to remove. */
+interface Prepared {
+  readonly etc: Map<EtcFile, string>;
+  readonly log: OutputLog;
+  /** One life of the process, from create to clean. */
+  process?: ModelProcess;
+  spec?: StartSpec;
+  exit?: Exit;
+}
+
+/** It is given to one engine after the other: what runs in it outlives them. */
+export class ModelRuntime implements Runtime {
+  readonly #clock: Clock;
+  readonly #program: (args: readonly string[]) => Program;
+  readonly #containers = new Map<string, Prepared>();
+  #pids = FIRST_PID;
+
+  /** `program` says what a command line does; by default all run until a signal ends them. */
+  constructor(clock: Clock, program: (args: readonly string[]) => Program = () => ({})) {
+    this.#clock = clock;
+    this.#program = program;
+  }
+
+  /** The containers that are prepared, with their processes' pids; 0 if there is none. */
+  running(): ReadonlyMap<string, number> {
+    return new Map([...this.#containers].map(([id, { process }]) => [id, process && !process.ended ? process.pid : 0]));
+  }
+
+  /** What the container's process was made with. */
+  specOf(id: string): StartSpec | undefined {
+    return this.#prepared(id).spec;
+  }
+
+  etcFile(id: string, file: EtcFile): string | undefined {
+    return this.#prepared(id).etc.get(file);
+  }
+
+  /** The process ends by itself, or is killed from outside. */
+  end(id: string, exitCode: number, oomKilled = false): void {
+    this.#process(id).end(exitCode, oomKilled);
+  }
+
+  /** The process writes. */
+  write(id: string, text: string, stream: OutputChunk['stream'] = 'stdout'): void {
+    this.#prepared(id).log.write(stream, text, this.#clock.now());
+  }
+
+  async prepare({ id }: ContainerRecord): Promise<void> {
+    if (!this.#containers.has(id)) this.#containers.set(id, { etc: new Map(), log: new OutputLog() });
+  }
+
+  async writeEtc(id: string, file: EtcFile, content: string): Promise<void> {
+    this.#prepared(id).etc.set(file, content);
+  }
+
+  etcPath(id: string, file: EtcFile): string {
+    return `/containers/${id}/${file}`;
+  }
+
+  logPath(id: string): string {
+    return `/containers/${id}/log`;
+  }
+
+  async create(spec: StartSpec): Promise<number> {
+    const { container } = spec;
+    const prepared = this.#prepared(container.id);
+    // What an engine left that died between create and start.
+    if (prepared.process) await this.clean(container.id);
+    const program = this.#program(container.args);
+    if (program.refusal) throw new RuntimeError(program.refusal.message, program.refusal.exitCode);
+    const process = new ModelProcess(this.#pids++, program, this.#clock, (text) => this.write(container.id, text));
+    delete prepared.exit;
+    prepared.process = process;
+    prepared.spec = spec;
+    void process.exited.then((exit) => {
+      if (prepared.process === process) prepared.exit = exit;
+      prepared.log.end();
+    });
+    return process.pid;
+  }
+
+  async start(id: string): Promise<void> {
+    this.#process(id).start();
+  }
+
+  async clean(id: string): Promise<void> {
+    const prepared = this.#prepared(id);
+    const { process } = prepared;
+    if (!process) return;
+    process.end(128 + 9);
+    prepared.exit = await process.exited;
+    delete prepared.process;
+  }
+
+  async remove(id: string): Promise<void> {
+    if (!this.#containers.has(id)) return;
+    await this.clean(id);
+    this.#prepared(id).log.close();
+    this.#containers.delete(id);
+  }
+
+  async exited(id: string): Promise<Exit> {
+    const { process, exit } = this.#prepared(id);
+    if (process?.isWaiting) process.end(128 + 9);
+    return process ? process.exited : (exit ?? { exitCode: UNKNOWN, oomKilled: false, at: this.#clock.now() });
+  }
+
+  async adopt(id: string): Promise<number | null> {
+    const process = this.#containers.get(id)?.process;
+    return process && !process.ended && !process.isWaiting ? process.pid : null;
+  }
+
+  async signal(id: string, signal: number): Promise<void> {
+    this.#process(id).signal(signal);
+  }
+
+  async pause(id: string): Promise<void> {
+    this.#process(id).freeze();
+  }
+
+  async unpause(id: string): Promise<void> {
+    this.#process(id).thaw();
+  }
+
+  async resize(id: string): Promise<void> {
+    this.#process(id);
+  }
+
+  async update({ id }: ContainerRecord): Promise<void> {
+    this.#process(id);
+  }
+
+  logs(id: string, query: LogQuery & { readonly fromNow?: boolean }): AsyncIterable<OutputChunk> {
+    const { log, process } = this.#prepared(id);
+    return log.read(query, process !== undefined && !process.ended);
+  }
+
+  async input(id: string): Promise<Input> {
+    this.#process(id);
+    return { write: async () => {}, end: async () => {} };
+  }
+
+  async exec({ containerId, args }: ExecSpec): Promise<ExecProcess> {
+    this.#process(containerId);
+    const program = this.#program(args);
+    if (program.refusal) throw new RuntimeError(program.refusal.message, program.refusal.exitCode);
+    const log = new OutputLog();
+    const process = new ModelProcess(this.#pids++, program, this.#clock, (text) =>
+      log.write('stdout', text, this.#clock.now()),
+    );
+    void process.exited.then(() => log.end());
+    process.start();
+    void this.#process(containerId).exited.then(() => process.end(128 + 9));
+    return {
+      pid: process.pid,
+      output: log.read({ stdout: true, stderr: true, follow: true }, true),
+      input: { write: async () => {}, end: async () => {} },
+      exited: process.exited.then(({ exitCode }) => exitCode),
+      resize: async () => {},
+    };
+  }
+
+  async processes(id: string): Promise<readonly number[]> {
+    const process = this.#containers.get(id)?.process;
+    return process && !process.ended ? [process.pid] : [];
+  }
+
+  async close(): Promise<void> {}
+
+  #prepared(id: string): Prepared {
+    const prepared = this.#containers.get(id);
+    if (!prepared) throw new RuntimeError(`container ${id} is not prepared`);
+    return prepared;
+  }
+
+  #process(id: string): ModelProcess {
+    const { process } = this.#prepared(id);
+    if (!process) throw new RuntimeError(`Container ${id} is not running`);
+    return process;
+  }
+}
