@@ -8,13 +8,17 @@ function path(name: string): string {
   return `/proc/sys/${name}`;
 }
 
+/** A kernel without IPv6 has none of its settings, and does what it would do with these. */
+const WITHOUT_IPV6: Readonly<Record<string, string>> = { disable_ipv6: '1', accept_ra: '0', forwarding: '0' };
+
 /** The value; undefined, if this kernel or namespace has no such setting. */
 export function readSysctl(name: string): string | undefined {
   try {
     return readFileSync(path(name), 'utf8').trimEnd();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const lacksIpv6 = name.startsWith('net/ipv6/') && !existsSync(path('net/ipv6/conf'));
+    return lacksIpv6 ? WITHOUT_IPV6[name.slice(name.lastIndexOf('/') + 1)] : undefined;
   }
 }
 

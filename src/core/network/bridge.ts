@@ -1,7 +1,7 @@
 /** The bridge driver's options, by the names that Docker gave them. */
 import { localMac } from '../address/mac.ts';
 import { EngineError } from './error.ts';
-import { isLinkName } from './name.ts';
+import { isLinkName, LINK_NAME_RULE } from './name.ts';
 import type { BridgeSettings, GatewayMode, Labels, NetworkRecord } from './network.ts';
 import { addressOption, badOption, booleanOption, integerOption } from './option.ts';
 
@@ -52,7 +52,7 @@ export function parseBridge(options: Labels, { id, internal, random, hostBridges
     inhibitIpv4: booleanOption(options, INHIBIT_IPV4) ?? false,
     hostIpv4: addressOption(options, HOST_IPV4, 4) ?? '',
     hostIpv6: addressOption(options, HOST_IPV6, 6) ?? '',
-    trustedInterfaces: (options[TRUSTED_INTERFACES] ?? '').split(':').filter(Boolean),
+    trustedInterfaces: trustedInterfaces(options),
     interfacePrefix: interfacePrefix(options),
     foreign: hostBridges.includes(name),
   };
@@ -62,14 +62,22 @@ function bridgeName(options: Labels): string | undefined {
   const name = options[BRIDGE_NAME];
   if (!name) return undefined;
   if (isLinkName(name)) return name;
-  throw badOption(BRIDGE_NAME, name, 'a link name has at most 15 characters, none of them "/", ":" or white space');
+  throw badOption(BRIDGE_NAME, name, `a link name has ${LINK_NAME_RULE}`);
 }
 
 function interfacePrefix(options: Labels): string {
   const prefix = options[INTERFACE_PREFIX];
   if (!prefix) return 'eth';
   if (isLinkName(prefix, DIGITS)) return prefix;
-  throw badOption(INTERFACE_PREFIX, prefix, 'at most 13 characters, none of them "/", ":" or white space');
+  throw badOption(INTERFACE_PREFIX, prefix, `with a number behind it, it must be a link name: ${LINK_NAME_RULE}`);
+}
+
+function trustedInterfaces(options: Labels): readonly string[] {
+  const list = options[TRUSTED_INTERFACES] ?? '';
+  const names = list.split(':').filter(Boolean);
+  const wrong = names.find((name) => !isLinkName(name));
+  if (wrong === undefined) return names;
+  throw badOption(TRUSTED_INTERFACES, list, `${wrong} is no link name: ${LINK_NAME_RULE}`);
 }
 
 function mtu(options: Labels): number {

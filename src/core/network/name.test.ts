@@ -33,4 +33,12 @@ test.each([
   ['a/b', false],
   ['a b', false],
   ['eth0:1', false],
+  ['eth0.10', true],
+  ['-eth0', false],
+  ['!eth0', false],
+  ['eth+', false],
+  ['eth%d', false],
+  ['"eth0"', false],
+  ["eth'0", false],
+  ['été', false],
 ])('"%s" is a link’s name: %s', (name, expected) => expect(isLinkName(name)).toBe(expected));

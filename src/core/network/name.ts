@@ -25,7 +25,15 @@ export function checkNetworkName(name: string): string {
   throw new EngineError('invalid', `invalid name: ${name}`);
 }
 
-/** Whether the kernel takes it as the name of a link, with `room` characters to spare. */
+/**
+ * What the kernel takes, less what iptables would read otherwise: a leading `-` or `!`, a trailing `+`, quotes;
+ * and `%`, which the kernel itself reads as a pattern.
+ */
+const LINK_NAME = /^[\w.@][\w.@-]*$/;
+
+export const LINK_NAME_RULE = `at most ${LONGEST_LINK_NAME} letters, digits, "_", ".", "-" or "@", not beginning with "-"`;
+
+/** Whether a link may bear the name, with `room` characters to spare. */
 export function isLinkName(name: string, room = 0): boolean {
-  return /^[^\s/:\p{Cc}]+$/u.test(name) && name.length + room <= LONGEST_LINK_NAME && name !== '.' && name !== '..';
+  return LINK_NAME.test(name) && name.length + room <= LONGEST_LINK_NAME && name !== '.' && name !== '..';
 }

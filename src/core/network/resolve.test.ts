@@ -5,6 +5,7 @@ import type { NetworkRequest, PoolRequest } from '../engine/engine.ts';
 import { FIRST_POOLS } from '../ipam/choose.ts';
 import { DEFAULT_SOURCES } from '../ipam/sources.ts';
 import { EngineError, type ErrorCode } from './error.ts';
+import { LINK_NAME_RULE } from './name.ts';
 import type { NetworkRecord } from './network.ts';
 import { shownPools } from './pools.ts';
 import { predefinedRequests, resolveNetwork, type NetworkContext } from './resolve.ts';
@@ -363,14 +364,12 @@ describe('refusals', () => {
     ['driver.mtu', '', 'strconv.Atoi: parsing "": invalid syntax'],
     ['driver.mtu', '99999999999999999999', 'strconv.Atoi: parsing "99999999999999999999": value out of range'],
     ['bridge.gateway_mode_ipv4', 'foo', 'unknown gateway mode foo'],
-    [
-      'bridge.name',
-      'waytoolonginterfacename',
-      'a link name has at most 15 characters, none of them "/", ":" or white space',
-    ],
-    ['bridge.name', '../../x', 'a link name has at most 15 characters, none of them "/", ":" or white space'],
-    ['bridge.name', 'a -j DROP', 'a link name has at most 15 characters, none of them "/", ":" or white space'],
-    ['container_iface_prefix', 'fourteen-chars', 'at most 13 characters, none of them "/", ":" or white space'],
+    ['bridge.name', 'waytoolonginterfacename', `a link name has ${LINK_NAME_RULE}`],
+    ['bridge.name', '../../x', `a link name has ${LINK_NAME_RULE}`],
+    ['bridge.name', '-x', `a link name has ${LINK_NAME_RULE}`],
+    ['bridge.name', 'a -j DROP', `a link name has ${LINK_NAME_RULE}`],
+    ['bridge.trusted_host_interfaces', 'eth0:!lo', `!lo is no link name: ${LINK_NAME_RULE}`],
+    ['container_iface_prefix', 'fourteen-chars', `with a number behind it, it must be a link name: ${LINK_NAME_RULE}`],
   ])('com.docker.network.%s=%s', (name, value, why) => {
     const label = `com.docker.network.${name}`;
     const expected = ['invalid', `failed to parse ${label} value: ${value} (${why})`];
