@@ -3,10 +3,13 @@ import { KernelError } from '../core/engine/kernel.ts';
 import { key } from '../core/plan/key.ts';
 import type { KernelObject } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
+import { isNftStep } from '../core/firewall/nftables/transaction.ts';
 import type { FirewallStep } from '../core/firewall/restore.ts';
 import { applyFirewall } from './firewall.ts';
 import type { Namespaces } from './namespaces.ts';
+import type { Nftables } from './nftables.ts';
 import { addObject, changeObject, type PlainObject, removeObject, type Undo } from './objects.ts';
+import { applyTables } from './tables.ts';
 
 type PlainStep = Step<PlainObject>;
 
@@ -14,11 +17,11 @@ const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
   step.object.kind === 'chain' || step.object.kind === 'rule';
 
 /**
- * Does the steps in their order; consecutive firewall steps together, in one transaction for each
- * family. What fails is taken back with all before it, and thrown as a KernelError; what cannot be
+ * Does the steps in their order; consecutive steps of nftables together, in one transaction, and
+ * those of iptables in one for each family. What fails is taken back with all before it, and thrown as a KernelError; what cannot be
  * taken back is told in its message.
  */
-export function applySteps(namespaces: Namespaces, steps: readonly Step<KernelObject>[]): void {
+export function applySteps(namespaces: Namespaces, nft: Nftables, steps: readonly Step<KernelObject>[]): void {
   const undos: { readonly step: Step<KernelObject>; readonly undo: Undo }[] = [];
   try {
     for (let at = 0; at < steps.length;) {
@@ -26,6 +29,10 @@ export function applySteps(namespaces: Namespaces, steps: readonly Step<KernelOb
       if (isFirewall(step)) {
         const batch = beginning(steps.slice(at), isFirewall);
         undos.push({ step, undo: applyFirewall(batch) });
+        at += batch.length;
+      } else if (isNftStep(step)) {
+        const batch = beginning(steps.slice(at), isNftStep);
+        undos.push({ step, undo: applyTables(nft, batch) });
         at += batch.length;
       } else {
         undos.push({ step, undo: perform(namespaces, step as PlainStep) });

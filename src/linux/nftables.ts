@@ -1,5 +1,6 @@
 /** nftables through its own library, in process: a transaction costs a fraction of a process's start. */
-import { loadLibrary } from './ffi.ts';
+import { constants } from 'node:os';
+import { describeErrno, loadLibrary } from './ffi.ts';
 import { withNamespace } from './namespace.ts';
 
 const NFT_CTX_DEFAULT = 0;
@@ -11,11 +12,14 @@ export type NftCommand = Readonly<Record<string, unknown>>;
 /** A transaction that nftables refused, in its own words, with the first command that it refuses. */
 export class NftError extends Error {
   override readonly name = 'NftError';
+  /** The kernel's error name (`EEXIST`); empty if the library itself refuses. */
+  readonly code: string;
   /** The index of the first refused command; undefined if none is refused any more. */
   readonly index: number | undefined;
 
-  constructor(message: string, index: number | undefined) {
+  constructor(message: string, code: string, index: number | undefined) {
     super(message);
+    this.code = code;
     this.index = index;
   }
 }
@@ -41,7 +45,7 @@ function load(): Library {
   try {
     handle = loadLibrary('libnftables.so.1');
   } catch (error) {
-    throw new NftError(`nftables' library is missing: install libnftables1 (${String(error)})`, undefined);
+    throw new NftError(`nftables' library is missing: install libnftables1 (${String(error)})`, 'ENOENT', undefined);
   }
   return {
     create: handle.func('void *nft_ctx_new(uint32_t flags)'),
@@ -57,34 +61,71 @@ function load(): Library {
 }
 
 /**
- * Does the commands as one transaction, all or none, in the namespace at `path` (undefined: the
- * thread's own). Returns the answers to `list` commands. Throws NftError.
+ * A conversation with nftables in the namespace that the thread is in at the first `run`. Kept open
+ * it is quick: the kernel makes whoever closes one wait for all that it deleted (8 ms).
  */
-export function runNftables(commands: readonly NftCommand[], path?: string): readonly NftCommand[] {
-  const nft = (library ??= load());
-  const run = (count: number, dry: boolean) => {
-    const context = nft.create(NFT_CTX_DEFAULT);
-    try {
-      nft.setOutput(context, NFT_CTX_OUTPUT_JSON);
-      nft.setDryRun(context, dry);
-      nft.bufferOutput(context);
-      nft.bufferError(context);
-      const status = nft.run(context, JSON.stringify({ nftables: commands.slice(0, count) }));
-      return { failed: status !== 0, output: nft.output(context), error: nft.error(context) };
-    } finally {
-      nft.free(context);
-    }
-  };
-  // The context's socket belongs to the namespace that the context is made in.
-  const transaction = () => {
-    const { failed, output, error } = run(commands.length, false);
-    if (!failed) return output;
-    // The library's JSON errors bear no position: look for the shortest beginning that is refused.
-    const index = commands.findIndex((_, at) => run(at + 1, true).failed);
+export class Nftables {
+  #context: Context = null;
+
+  /** Does the commands as one transaction, all or none. Returns the answers to `list` commands. Throws NftError. */
+  run(commands: readonly NftCommand[]): readonly NftCommand[] {
+    const { failed, output, error } = this.#run(commands, false);
+    if (failed) throw this.#refusal(commands, error);
+    return output === '' ? [] : (JSON.parse(output) as { nftables: readonly NftCommand[] }).nftables;
+  }
+
+  close(): void {
+    if (this.#context) library?.free(this.#context);
+    this.#context = null;
+  }
+
+  #run(commands: readonly NftCommand[], dry: boolean): { failed: boolean; output: string; error: string } {
+    const nft = (library ??= load());
+    const context = (this.#context ??= open(nft));
+    nft.setDryRun(context, dry);
+    const status = nft.run(context, JSON.stringify({ nftables: commands }));
+    return { failed: status !== 0, output: nft.output(context), error: nft.error(context) };
+  }
+
+  /** The library's JSON errors bear no position: the shortest beginning that is refused tells the command. */
+  #refusal(commands: readonly NftCommand[], error: string): NftError {
     const words = error.trim().replace(/^internal:0:0-0: /gm, '');
-    if (index < 0) throw new NftError(words, undefined);
-    throw new NftError(`${words}, at command ${index + 1}: ${JSON.stringify(commands[index])}`, index);
-  };
-  const output = path === undefined ? transaction() : withNamespace(path, transaction);
-  return output === '' ? [] : (JSON.parse(output) as { nftables: readonly NftCommand[] }).nftables;
+    const code = [...ERRNO].find(([text]) => words.includes(text))?.[1] ?? '';
+    const isRefused = (count: number) => this.#run(commands.slice(0, count), true).failed;
+    if (!isRefused(commands.length)) return new NftError(words, code, undefined);
+    let accepted = 0;
+    let refused = commands.length;
+    while (refused - accepted > 1) {
+      const middle = (accepted + refused) >> 1;
+      if (isRefused(middle)) refused = middle;
+      else accepted = middle;
+    }
+    const command = JSON.stringify(commands[accepted]);
+    return new NftError(`${words}, at command ${refused}: ${command}`, code, accepted);
+  }
+}
+
+/** Errors by the C library's text for them, as nftables tells them. */
+const ERRNO: ReadonlyMap<string, string> = new Map(
+  Object.entries(constants.errno).map(([code, errno]) => [describeErrno(errno).text, code]),
+);
+
+function open(nft: Library): Context {
+  const context = nft.create(NFT_CTX_DEFAULT);
+  nft.setOutput(context, NFT_CTX_OUTPUT_JSON);
+  nft.bufferOutput(context);
+  nft.bufferError(context);
+  return context;
+}
+
+/** One transaction in the namespace at `path`: see `Nftables.run`. */
+export function runNftables(commands: readonly NftCommand[], path: string): readonly NftCommand[] {
+  const nft = new Nftables();
+  return withNamespace(path, () => {
+    try {
+      return nft.run(commands);
+    } finally {
+      nft.close();
+    }
+  });
 }

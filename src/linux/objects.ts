@@ -1,9 +1,10 @@
-/** The objects that netlink and /proc make: each one added, removed, changed. Rules are in `firewall.ts`. */
+/** The objects that netlink and /proc make: each one added, removed, changed. Rules are in `firewall.ts` and `tables.ts`. */
 import type {
   AddressObject,
   ChainObject,
   KernelObject,
   Namespace,
+  NftObject,
   RouteObject,
   RuleObject,
 } from '../core/plan/object.ts';
@@ -16,7 +17,7 @@ import { NetlinkError } from './netlink/message.ts';
 import { addRoute, removeRoute, replaceRoute, type Route } from './netlink/route.ts';
 import { readSysctl, writeSysctl } from './sysctl.ts';
 
-export type PlainObject = Exclude<KernelObject, ChainObject | RuleObject>;
+export type PlainObject = Exclude<KernelObject, ChainObject | RuleObject | NftObject>;
 
 /** Takes back what was done. */
 export type Undo = () => void;

@@ -9,9 +9,11 @@ import { observeFirewall } from './firewall.ts';
 import { enterNamespace } from './namespace.ts';
 import { Namespaces } from './namespaces.ts';
 import { flushUdp } from './netlink/conntrack.ts';
+import { Nftables } from './nftables.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/socket.ts';
 import { observeObjects } from './observe.ts';
 import type { Answer, Request, Settings } from './protocol.ts';
+import { observeTables } from './tables.ts';
 import { Watch } from './watch.ts';
 
 /** How often the watches are asked (ms). netlink sockets cannot be polled by Node. */
@@ -23,6 +25,7 @@ const settings = workerData as Settings;
 if (settings.host !== undefined) enterNamespace(settings.host);
 
 const namespaces = new Namespaces(settings.folder);
+const nft = new Nftables();
 const watches = new Map<number, Watch>();
 const timer = setInterval(listen, WATCH_INTERVAL);
 
@@ -35,9 +38,13 @@ function listen(): void {
 function perform(request: Request): unknown {
   switch (request.task) {
     case 'apply':
-      return applySteps(namespaces, request.steps);
+      return applySteps(namespaces, nft, request.steps);
     case 'observe':
-      return [...observeObjects(namespaces, request.scope), ...observeFirewall(request.scope)];
+      return [
+        ...observeObjects(namespaces, request.scope),
+        ...observeFirewall(request.scope),
+        ...observeTables(nft, request.scope),
+      ];
     case 'flush': {
       const socket = new NetlinkSocket(NETLINK_NETFILTER);
       try {
@@ -57,6 +64,7 @@ function perform(request: Request): unknown {
     case 'close':
       clearInterval(timer);
       for (const watch of watches.values()) watch.close();
+      nft.close();
       return namespaces.close();
   }
 }

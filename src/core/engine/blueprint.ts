@@ -1,9 +1,10 @@
 /** The objects that the records call for: all of them, or those of the records that a draft changes. */
 import { endpointObjects, engineObjects, networkObjects, sandboxObjects } from '../drivers/drivers.ts';
-import type { Place } from '../firewall/layout.ts';
+import { isFirewall, type Place } from '../firewall/layout.ts';
 import type { EndpointRecord, SandboxRecord } from '../network/endpoint.ts';
 import { difference } from '../plan/difference.ts';
-import type { Desired } from '../plan/object.ts';
+import { key } from '../plan/key.ts';
+import type { Desired, KernelObject } from '../plan/object.ts';
 import type { Draft, Records } from './records.ts';
 import type { EngineSettings } from './settings.ts';
 import type { Planner } from './transaction.ts';
@@ -16,6 +17,26 @@ export function desiredObjects(records: Records, { firewall }: EngineSettings): 
     ...[...records.sandbox.values()].flatMap((sandbox) => objectsOfSandbox(records, sandbox)),
     ...[...records.endpoint.values()].flatMap((endpoint) => objectsOfEndpoint(records, endpoint, { firewall })),
   ];
+}
+
+/**
+ * What the other back end holds for the records, if it is there: the engine was started with another
+ * one before. Docker's own rules have the same chains, so these are ours only where one of the rules
+ * of our networks stands beside them.
+ */
+export function supersededObjects(
+  records: Records,
+  settings: EngineSettings,
+  observed: readonly KernelObject[],
+): Desired[] {
+  const backend = settings.firewall.backend === 'iptables' ? 'nftables' : 'iptables';
+  const firewall = { ...settings.firewall, backend } as const;
+  const there = new Set(observed.filter((object) => isFirewall(object)).map((object) => key(object)));
+  const objects = desiredObjects(records, { ...settings, firewall }).filter((object) => isFirewall(object));
+  const isOurs = objects.some(
+    (object) => (object.kind === 'nft-table' || object.owner.kind !== 'engine') && there.has(key(object)),
+  );
+  return isOurs ? objects : [];
 }
 
 /**

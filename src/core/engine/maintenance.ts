@@ -3,11 +3,20 @@ import { key } from '../plan/key.ts';
 import type { Desired, KernelObject, SocketObject } from '../plan/object.ts';
 import { repair } from '../plan/repair.ts';
 import type { Step } from '../plan/step.ts';
-import { desiredObjects } from './blueprint.ts';
+import type { Backend } from '../firewall/layout.ts';
+import { desiredObjects, supersededObjects } from './blueprint.ts';
 import type { Context } from './context.ts';
+import type { Scope } from './kernel.ts';
 
 /** Foreign changes come in bursts: look once they are over (ms). */
 const SETTLE = 500;
+
+const PLAIN = ['namespace', 'link', 'address', 'route', 'sysctl'] as const;
+/** What is looked at once the other back end holds nothing of ours: asking it costs processes. */
+const KINDS: Readonly<Record<Backend, NonNullable<Scope['kinds']>>> = {
+  iptables: [...PLAIN, 'chain', 'rule'],
+  nftables: [...PLAIN, 'nft-table', 'nft-set', 'nft-chain', 'nft-element'],
+};
 
 export class Maintenance {
   readonly #context: Context;
@@ -26,7 +35,8 @@ export class Maintenance {
     const { transactions, ledger, settings, store, log } = this.#context;
     await transactions.quietly(async () => {
       const desired = desiredObjects(ledger, settings);
-      const steps = await this.#difference(desired);
+      const observed = await this.#observe();
+      const steps = this.#difference(observed, desired, supersededObjects(ledger, settings, observed));
       if (steps.length > 0) log.info(`restoring: ${steps.length} steps`);
       const sockets = desired.filter(isSocket).map((object): Step<SocketObject> => ({ op: 'add', object }));
       await transactions.apply([...steps, ...sockets]);
@@ -38,7 +48,8 @@ export class Maintenance {
   async repair(): Promise<number> {
     const { transactions, ledger, settings, log } = this.#context;
     return transactions.quietly(async () => {
-      const steps = await this.#difference(desiredObjects(ledger, settings));
+      const observed = await this.#observe(KINDS[settings.firewall.backend]);
+      const steps = this.#difference(observed, desiredObjects(ledger, settings));
       for (const step of steps) log.warn(`drift: ${step.op} ${key(step.object)}: ${step.object.why}`);
       await transactions.apply(steps);
       return steps.length;
@@ -60,11 +71,18 @@ export class Maintenance {
     this.#timer?.cancel();
   }
 
-  async #difference(desired: readonly Desired[]): Promise<readonly Step<KernelObject>[]> {
+  #observe(kinds?: Scope['kinds']): Promise<readonly KernelObject[]> {
     const { kernel, ledger } = this.#context;
     const sandboxes = [...ledger.sandbox.values()].filter(({ host }) => !host).map(({ id }) => id);
-    const observed = await kernel.observe({ sandboxes });
-    return repair(observed, desired.filter(isKernel), this.#leftOver.filter(isKernel));
+    return kernel.observe({ sandboxes, ...(kinds && { kinds }) });
+  }
+
+  #difference(
+    observed: readonly KernelObject[],
+    desired: readonly Desired[],
+    superseded: readonly Desired[] = [],
+  ): readonly Step<KernelObject>[] {
+    return repair(observed, desired.filter(isKernel), [...this.#leftOver, ...superseded].filter(isKernel));
   }
 }
 

@@ -1,7 +1,7 @@
 /** A way of writing the firewall: from records to the rules that the kernel holds. */
 import type { EndpointRecord } from '../network/endpoint.ts';
 import type { NetworkRecord } from '../network/network.ts';
-import type { ChainObject, Desired, NftObject, RuleObject } from '../plan/object.ts';
+import type { ChainObject, Desired, HostObject, NftObject, RuleObject } from '../plan/object.ts';
 
 export type Backend = 'iptables' | 'nftables';
 
@@ -26,6 +26,16 @@ export interface FirewallOptions {
 }
 
 export type FirewallObject = Desired<ChainObject> | Desired<RuleObject> | Desired<NftObject>;
+
+const KINDS: Readonly<Record<Backend, ReadonlySet<HostObject['kind']>>> = {
+  iptables: new Set(['chain', 'rule']),
+  nftables: new Set(['nft-table', 'nft-set', 'nft-chain', 'nft-element']),
+};
+
+/** Whether a back end, or that one, holds objects of that kind. */
+export function isFirewall({ kind }: Pick<HostObject, 'kind'>, backend?: Backend): boolean {
+  return backend ? KINDS[backend].has(kind) : KINDS.iptables.has(kind) || KINDS.nftables.has(kind);
+}
 
 /** One container's place on a network, with the names that reasons speak of. */
 export interface Place {

@@ -26,17 +26,23 @@ export function needsReplacing(before: HostObject, after: HostObject): boolean {
  */
 const UNSEEN: ReadonlySet<string> = new Set(['owner', 'why', 'open', 'reason', 'statements', 'handle']);
 
+/** What is told of every object that has it: a port's bridge, a base chain's hook, the digest of a rule of ours. */
+const MISSED: ReadonlySet<string> = new Set(['master', 'base', 'comment']);
+
 function agrees(a: object, b: object, strictly: boolean): boolean {
+  // What users wrote into a chain that is open to them is as it should be.
+  const isOpen = 'open' in b;
   if (Array.isArray(a) && Array.isArray(b) && a.length !== b.length) return false;
   const names = strictly ? new Set([...Object.keys(a), ...Object.keys(b)]) : Object.keys(b);
-  for (const name of names) if (!UNSEEN.has(name) && !fieldAgrees(a, b, name, strictly)) return false;
+  for (const name of names)
+    if (!UNSEEN.has(name) && !(isOpen && name === 'rules') && !fieldAgrees(a, b, name, strictly)) return false;
   return true;
 }
 
 function fieldAgrees(a: object, b: object, name: string, strictly: boolean): boolean {
   const found = (a as Record<string, unknown>)[name];
   const wanted = (b as Record<string, unknown>)[name];
-  if (found === undefined && !strictly) return name !== 'master' || wanted === undefined;
+  if (found === undefined && !strictly) return !MISSED.has(name) || wanted === undefined;
   if (typeof found !== 'object' || typeof wanted !== 'object' || !found || !wanted) return found === wanted;
   return agrees(found, wanted, strictly);
 }

@@ -24,7 +24,7 @@ const LEFT_OVER: Reason = {
  * `observed` is all that `Kernel.observe` found of the kinds that `desired` speaks of; the rules of a
  * chain in their order. What is not wanted goes if it is ours: sandboxes, the rules of our own chains
  * (but for the ones that users write into), rules that jump to those, and whatever is in `ours`, the
- * objects of an earlier intent. All else is foreign and stays as it is, where it is.
+ * objects of an earlier intent, but for chains that users wrote into. All else is foreign and stays as it is, where it is.
  */
 export function repair(
   observed: readonly KernelObject[],
@@ -34,7 +34,8 @@ export function repair(
   const wanted = desired.filter((object) => isKernelObject(object));
   const reasons = new Map(ours.map((object) => [key(object), object]));
   const drift: Drift = { added: [], removed: [], changed: [] };
-  repairObjects(drift, observed.filter(isNoRule), wanted.filter(isNoRule), reasons);
+  const kept = keptForUsers(observed, reasons);
+  repairObjects(drift, observed.filter(isNoRule), wanted.filter(isNoRule), reasons, kept);
   repairChains(drift, observed, wanted, reasons);
   return arrange(drift) as Step<KernelObject>[];
 }
@@ -52,6 +53,7 @@ function repairObjects(
   observed: readonly KernelObject[],
   wanted: readonly Desired<KernelObject>[],
   ours: ReadonlyMap<string, HostObject>,
+  kept: ReadonlySet<string>,
 ): void {
   const found = new Map(observed.map((object) => [key(object), object]));
   const known = new Set(wanted.map(key));
@@ -73,8 +75,22 @@ function repairObjects(
     const its = key(object);
     if (known.has(its)) continue;
     const reason = ours.get(its);
-    if (object.kind === 'namespace' || reason) removed.push(withReason(object, reason));
+    const isKept = kept.has(its) || (object.kind === 'chain' && object.policy === 'ACCEPT');
+    if (object.kind === 'namespace' || (reason && !isKept)) removed.push(withReason(object, reason));
   }
+}
+
+/** The keys of what users wrote rules into, and of what that is in. */
+function keptForUsers(observed: readonly KernelObject[], ours: ReadonlyMap<string, HostObject>): ReadonlySet<string> {
+  const foreign = new Set(
+    observed.flatMap((object) => (object.kind === 'rule' && !ours.has(key(object)) ? chainOf(object) : [])),
+  );
+  const kept = observed.filter((object) => {
+    const known = ours.get(key(object));
+    if (!known || !('open' in known)) return false;
+    return object.kind === 'nft-chain' ? object.rules.length > 0 : foreign.has(key(object));
+  });
+  return new Set(kept.flatMap((object) => [key(object), ...containers(object)]));
 }
 
 /** What was found, with the reason that it was once made for. */

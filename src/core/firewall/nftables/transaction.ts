@@ -1,0 +1,143 @@
+/**
+ * Steps as one transaction of nftables.
+ *
+ * The commands stand so that each finds what it needs, whatever the order of the steps: new tables,
+ * sets and chains, elements that go, the rules of chains, elements that come, and at last chains,
+ * sets and tables that go. A chain's rules are written together.
+ */
+import type { Desired, NftChainObject, NftElementObject, NftObject, NftValue } from '../../plan/object.ts';
+import type { Step } from '../../plan/step.ts';
+import type { Json, JsonObject } from '../nft/ruleset.ts';
+
+export type NftStep = Step<NftObject>;
+
+/** One command in libnftables' JSON (libnftables-json(5)), and the steps that it does. */
+export interface NftTransactionCommand {
+  readonly command: JsonObject;
+  readonly steps: readonly NftStep[];
+}
+
+export function isNftStep(step: Step): step is NftStep {
+  return isNftObject(step.object);
+}
+
+export function isNftObject(object: Step['object']): object is Desired<NftObject> {
+  switch (object.kind) {
+    case 'nft-table':
+    case 'nft-set':
+    case 'nft-chain':
+    case 'nft-element':
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** `together`: elements of one set share a command, which is quick; else each has its own, which tells whose fault it is. */
+export function nftCommands(steps: readonly NftStep[], together: boolean): NftTransactionCommand[] {
+  const phases: NftTransactionCommand[][] = Array.from(PHASES, () => []);
+  const elements = new Map<string, { readonly values: Json[]; readonly steps: NftStep[] }>();
+  const write = (phase: Phase, step: NftStep, command: JsonObject) =>
+    phases[PHASES.indexOf(phase)]!.push({ command, steps: [step] });
+  const element = (phase: 'add element' | 'delete element', step: NftStep, object: NftElementObject) => {
+    const { family, table, set: name } = object;
+    const value = phase === 'add element' ? elementJson(object) : valueJson(object.key);
+    const its = `${phase} ${family} ${table} ${name}`;
+    const begun = together ? elements.get(its) : undefined;
+    if (begun) {
+      begun.values.push(value);
+      begun.steps.push(step);
+      return;
+    }
+    const batch = { values: [value], steps: [step] };
+    elements.set(its, batch);
+    const verb = phase === 'add element' ? 'create' : 'delete';
+    const command = { [verb]: { element: { family, table, name, elem: batch.values } } };
+    phases[PHASES.indexOf(phase)]!.push({ command, steps: batch.steps });
+  };
+
+  for (const step of steps) {
+    const { op, object } = step;
+    switch (object.kind) {
+      case 'nft-table': {
+        const { family, name } = object;
+        if (op === 'add') write('add table', step, { create: { table: { family, name } } });
+        if (op === 'remove') write('delete table', step, { delete: { table: { family, name } } });
+        break;
+      }
+      case 'nft-set': {
+        const { family, table, name, type, map } = object;
+        const place = { family, table, name };
+        if (op === 'add' && map)
+          write('add set', step, { create: { map: { ...place, type, map: map.length === 1 ? map[0]! : map } } });
+        else if (op === 'add') write('add set', step, { create: { set: { ...place, type } } });
+        else if (op === 'remove') write('delete set', step, { delete: { [map ? 'map' : 'set']: place } });
+        break;
+      }
+      case 'nft-chain':
+        if (op === 'change' && !sameBase(step.before as NftChainObject, object)) {
+          write('add chain', step, { delete: { chain: nameJson(object) } });
+          write('add chain', step, { create: { chain: chainJson(object) } });
+        } else if (op === 'add') write('add chain', step, { create: { chain: chainJson(object) } });
+        else write('flush chain', step, { flush: { chain: nameJson(object) } });
+        if (op === 'remove') write('delete chain', step, { delete: { chain: nameJson(object) } });
+        else for (const command of ruleCommands(object)) write('add rule', step, command);
+        break;
+      case 'nft-element':
+        if (op === 'change') element('delete element', step, step.before as NftElementObject);
+        if (op === 'remove') element('delete element', step, object);
+        else element('add element', step, object);
+        break;
+    }
+  }
+  return phases.flat();
+}
+
+const PHASES = [
+  'add table',
+  'add set',
+  'add chain',
+  'delete element',
+  'flush chain',
+  'add rule',
+  'add element',
+  'delete chain',
+  'delete set',
+  'delete table',
+] as const;
+type Phase = (typeof PHASES)[number];
+
+const nameJson = ({ family, table, name }: NftChainObject): JsonObject => ({ family, table, name });
+
+function chainJson(chain: NftChainObject): JsonObject {
+  if (!chain.base) return nameJson(chain);
+  const { type, hook, priority, policy } = chain.base;
+  return { ...nameJson(chain), type, hook, prio: priority, policy };
+}
+
+function sameBase({ base: a }: NftChainObject, { base: b }: NftChainObject): boolean {
+  return a?.type === b?.type && a?.hook === b?.hook && a?.priority === b?.priority && a?.policy === b?.policy;
+}
+
+function ruleCommands({ family, table, name, rules }: NftChainObject): JsonObject[] {
+  return rules.map(({ statements, comment }) => ({
+    add: {
+      rule: { family, table, chain: name, expr: statements, ...(comment !== undefined && { comment }) },
+    },
+  }));
+}
+
+function elementJson({ key, value, verdict }: NftElementObject): Json {
+  if (verdict !== undefined) return [valueJson(key), verdictJson(verdict)];
+  return value ? [valueJson(key), valueJson(value)] : valueJson(key);
+}
+
+function valueJson(parts: readonly NftValue[]): Json {
+  return parts.length === 1 ? parts[0]! : { concat: parts };
+}
+
+/** `accept`, `goto published` */
+function verdictJson(text: string): Json {
+  const [verdict = '', target] = text.split(' ');
+  return { [verdict]: target === undefined ? null : { target } };
+}

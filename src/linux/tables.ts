@@ -1,0 +1,70 @@
+/** Our tables of nftables: a change is one transaction, in process, whatever the number of objects. */
+import { KernelError, type Scope } from '../core/engine/kernel.ts';
+import type { JsonObject } from '../core/firewall/nft/ruleset.ts';
+import { nftObjects } from '../core/firewall/nftables/listing.ts';
+import { TABLE } from '../core/firewall/nftables/sheet.ts';
+import { nftCommands, type NftStep } from '../core/firewall/nftables/transaction.ts';
+import type { Family } from '../core/firewall/rule.ts';
+import { key } from '../core/plan/key.ts';
+import type { NftObject } from '../core/plan/object.ts';
+import { undo } from '../core/plan/step.ts';
+import { NftError, type Nftables } from './nftables.ts';
+import type { Undo } from './objects.ts';
+
+const FAMILIES: readonly Family[] = ['ip', 'ip6'];
+const KINDS: readonly NftObject['kind'][] = ['nft-table', 'nft-set', 'nft-chain', 'nft-element'];
+
+/** The tables that bear our name, with all that is in them. Without nftables' library there are none. */
+export function observeTables(nft: Nftables, scope: Scope): readonly NftObject[] {
+  const wanted = KINDS.filter((kind) => scope.kinds?.includes(kind) ?? true);
+  return wanted.length === 0 ? [] : list(nft).filter(({ kind }) => wanted.includes(kind));
+}
+
+function list(nft: Nftables): readonly NftObject[] {
+  return FAMILIES.flatMap((family) => {
+    try {
+      return nftObjects(nft.run([{ list: { table: { family, name: TABLE } } }]) as readonly JsonObject[]);
+    } catch (error) {
+      if (error instanceof NftError && error.code === 'ENOENT') return [];
+      throw error;
+    }
+  });
+}
+
+/** Does the steps in one transaction. Throws a KernelError, and then nothing has changed. */
+export function applyTables(nft: Nftables, steps: readonly NftStep[]): Undo {
+  const done = apply(nft, steps);
+  return () => void apply(nft, undo(done));
+}
+
+/** Gives the steps that there was something to do for. */
+function apply(nft: Nftables, steps: readonly NftStep[]): readonly NftStep[] {
+  if (transact(nft, steps, true) === undefined) return steps;
+  // What is to go may have gone already, which is no error: look, and go on without it.
+  const rest = withoutGone(steps, list(nft));
+  const refusal = transact(nft, rest, false);
+  if (refusal) throw refusal;
+  return rest;
+}
+
+function transact(nft: Nftables, steps: readonly NftStep[], together: boolean): KernelError | undefined {
+  const commands = nftCommands(steps, together);
+  if (commands.length === 0) return undefined;
+  try {
+    nft.run(commands.map(({ command }) => command));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof NftError)) throw error;
+    const step = error.index === undefined ? undefined : commands[error.index]?.steps[0];
+    return new KernelError(`${step ? `${step.op} ${key(step.object)}: ` : ''}${error.message}`, step, error.code);
+  }
+}
+
+/** The steps less the removals of what is not there, and with changes of it as additions. */
+function withoutGone(steps: readonly NftStep[], there: readonly NftObject[]): readonly NftStep[] {
+  const keys = new Set(there.map((object) => key(object)));
+  return steps.flatMap((step): NftStep[] => {
+    if (step.op === 'add' || keys.has(key(step.object))) return [step];
+    return step.op === 'change' ? [{ op: 'add', object: step.object }] : [];
+  });
+}
