@@ -43,7 +43,13 @@ test('a process is found by its name, in our namespace only', async () => {
   if (!isRoot) return;
   const elsewhere = spawn('unshare', ['--net', join(folder, name), '60']);
   await once(elsewhere, 'spawn');
-  await expect.poll(() => spawnSync('cat', [`/proc/${elsewhere.pid}/comm`]).stdout.toString().trim()).toBe(name);
+  await expect
+    .poll(() =>
+      spawnSync('cat', [`/proc/${elsewhere.pid}/comm`])
+        .stdout.toString()
+        .trim(),
+    )
+    .toBe(name);
   expect(await findInNamespace(name)).toBeUndefined();
   elsewhere.kill();
   await once(elsewhere, 'exit');

@@ -18,5 +18,7 @@ test.each<[(log: pino.Logger) => void, string]>([
 });
 
 test('a failure has its trace', () => {
-  expect(logged((log) => log.error({ err: new Error('boom') }, 'failed'))).toMatch(/^T ERROR failed\nError: boom\n +at /);
+  expect(logged((log) => log.error({ err: new Error('boom') }, 'failed'))).toMatch(
+    /^T ERROR failed\nError: boom\n +at /,
+  );
 });

@@ -71,7 +71,7 @@ test.each([
   [{ iptables: 'yes' }, 'iptables: expected true or false, not yes'],
   [{ dns: ['name'] }, 'dns: expected an IP address, not ["name"]'],
   [{ dns: '1.1.1.1' }, 'dns: expected a list of IP addresses, not 1.1.1.1'],
-  [{ hosts: [] }, 'hosts: expected a list of unix:///path or tcp://127.0.0.1:PORT, not []'],
+  [{ hosts: [] }, 'hosts: expected a list of unix:///path or tcp://127.0.0.1:PORT (loopback only), not []'],
   [{ 'default-address-pools': [{ base: '1.2.3.4/16', size: 8 }] }, 'default-address-pools: expected a list of pools'],
   [{ 'data-root': 'relative' }, 'data-root: expected an absolute path, not relative'],
   [{ 'log-format': 'xml' }, 'log-format: expected text or json, not xml'],

@@ -41,7 +41,7 @@ const address = v.pipe(
   v.check((text) => isIP(text) !== 0, 'an IP address'),
 );
 const textList = v.array(v.string('a list of texts'), 'a list of texts');
-const HOSTS = 'a list of unix:///path or tcp://127.0.0.1:PORT';
+const HOSTS = 'a list of unix:///path or tcp://127.0.0.1:PORT (loopback only)';
 const POOLS = 'a list of pools, each with a network as base and the size of its subnets, as in 172.30.0.0/16 and 24';
 const MTU = 'a whole number from 68 to 65535';
 const NETWORK_OPTIONS = 'for each network driver a map of its options';
