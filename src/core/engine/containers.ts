@@ -1,5 +1,5 @@
 /** The use cases of containers. */
-import type { ContainerRecord } from '../container/container.ts';
+import type { ContainerRecord, ContainerStatus } from '../container/container.ts';
 import type { HostConfig } from '../container/config.ts';
 import { EngineError } from '../network/error.ts';
 import { checkContainerName } from '../network/name.ts';
@@ -12,6 +12,7 @@ import { isAlive, Lifecycle } from './lifecycle.ts';
 import { findContainer } from './lookup.ts';
 import { matchesPrune } from './prune.ts';
 import type { ExecSpec, Exit, Input, LogQuery, OutputChunk } from './runtime.ts';
+import type { Intent } from './transaction.ts';
 import type { WaitCondition } from './waiters.ts';
 
 export class ContainerUseCases implements Containers {
@@ -36,10 +37,11 @@ export class ContainerUseCases implements Containers {
   }
 
   async create(request: ContainerRequest): Promise<{ id: string; warnings: readonly string[] }> {
-    const { runtime, transactions } = this.#context;
+    const { runtime, store, transactions } = this.#context;
     const { record, warnings } = await createContainer(this.#context, request);
-    await runtime.prepare(record);
+    const intent = await store.begin({ objects: [], container: record.id } satisfies Intent);
     try {
+      await runtime.prepare(record);
       await transactions.change((draft) => {
         refuseTakenName(draft.container, record.name);
         draft.container.put(record);
@@ -47,6 +49,8 @@ export class ContainerUseCases implements Containers {
     } catch (error) {
       await runtime.remove(record.id);
       throw error;
+    } finally {
+      await store.abort(intent);
     }
     this.lifecycle.tell(record, 'create');
     return { id: record.id, warnings };
@@ -238,7 +242,19 @@ export class ContainerUseCases implements Containers {
     const container = await this.lifecycle.locks.run(id, async () => {
       const current = ledger.container.get(id);
       if (!current) return undefined;
-      await runtime.remove(id);
+      const mark = (status: ContainerStatus): Promise<unknown> =>
+        transactions.change((draft) => {
+          const its = findContainer(draft, id);
+          draft.container.put({ ...its, state: { ...its.state, status } });
+        });
+      // From here on nothing but its removal can become of it: the next start ends what this one began.
+      await mark('removing');
+      try {
+        await runtime.remove(id);
+      } catch (error) {
+        await mark('dead');
+        throw error;
+      }
       await transactions.change((draft) => draft.container.delete(id));
       return current;
     });

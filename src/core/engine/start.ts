@@ -48,15 +48,10 @@ export async function startEngine(
   const connectivity = new Connectivity(context, allocator);
   const containers = new ContainerUseCases(context, connectivity);
   const networks = new NetworkUseCases(context, connectivity, allocator, containers.lifecycle.locks);
-  const maintenance = new Maintenance(
-    context,
-    (contents.pending as readonly Intent[]).flatMap(({ objects }) => objects),
-  );
-
   await allocator.refreshPools();
   const ends = await findEnded(context);
   const unstarted = findUnstarted(ledger);
-  await transactions.adopt((draft) => {
+  const adopted = await transactions.adopt((draft) => {
     for (const { id } of unstarted) closeSandbox(draft, id);
     for (const { container, exit } of ends) {
       closeSandbox(draft, container.id);
@@ -67,7 +62,13 @@ export async function startEngine(
       draft.network.put(allocator.network(draft, request, { predefined: true }));
     }
   });
+  const pending = contents.pending as readonly Intent[];
+  for (const { container } of pending) {
+    if (container && !ledger.container.get(container)) await ports.runtime.remove(container);
+  }
+  const maintenance = new Maintenance(context, [...pending.flatMap(({ objects }) => objects), ...adopted.objects]);
   await maintenance.restore();
+  await adopted.settle();
   for (const { id } of [...unstarted, ...ends.map(({ container }) => container)]) await ports.runtime.clean(id);
   for (const container of ledger.container.values()) if (isAlive(container)) containers.lifecycle.watch(container.id);
   await startWanted(context, containers, new Set(ends.map(({ container }) => container.id)));
@@ -126,21 +127,24 @@ function endedRecord(container: ContainerRecord, exit: Exit): ContainerRecord {
   };
 }
 
-/** Starts what its restart policy wants running; one that fails does not keep the others from it. */
+/**
+ * Ends removals that were begun, and starts what its restart policy wants running. One that fails does
+ * not keep the others from it.
+ */
 async function startWanted(context: Context, containers: ContainerUseCases, ended: ReadonlySet<string>): Promise<void> {
   const { ledger, log } = context;
   for (const container of ledger.container.values()) {
-    if (isAlive(container) || container.state.status === 'created') continue;
-    const { exitCode, stoppedByUser } = container.state;
-    const running = ended.has(container.id);
-    if (container.hostConfig.AutoRemove && running) {
-      await containers.remove(container.id, { force: true, volumes: true });
-    } else if (wantsStart(container.hostConfig.RestartPolicy, { running, stoppedByUser, exitCode })) {
-      await containers
-        .start(container.id)
-        .catch((error: unknown) =>
-          log.warn(`container ${container.name} could not be started again: ${String(error)}`),
-        );
+    const { id, name, hostConfig, state } = container;
+    if (isAlive(container) || state.status === 'created' || state.status === 'dead') continue;
+    const running = ended.has(id);
+    try {
+      if (state.status === 'removing' || (hostConfig.AutoRemove && running)) {
+        await containers.remove(id, { force: true, volumes: hostConfig.AutoRemove });
+      } else if (wantsStart(hostConfig.RestartPolicy, { ...state, running })) {
+        await containers.start(id);
+      }
+    } catch (error) {
+      log.warn(`container ${name} could not be started again or removed: ${String(error)}`);
     }
   }
 }

@@ -15,9 +15,11 @@ import type { Store } from './store.ts';
 /** The kernel objects that changing `before` into `after` changes. */
 export type Planner = (before: Ledger, after: Draft) => readonly Step[];
 
-/** What is noted before the steps are done: after a crash it tells which objects may be left over. */
+/** What is noted before it is done: after a crash it tells what may be left over. */
 export interface Intent {
   readonly objects: readonly Desired[];
+  /** The id of a container that is being made. */
+  readonly container?: string;
 }
 
 export class Transactions {
@@ -55,12 +57,20 @@ export class Transactions {
     return this.#mutex.run(task);
   }
 
-  /** Changes records without touching the kernel: what is there will be compared with them afterwards. */
-  async adopt(decide: (draft: Draft) => void): Promise<void> {
+  /**
+   * Changes records without touching the kernel: what is there is to be compared with them afterwards.
+   * `objects` are those that they no longer or newly call for. They stay noted until `settle` is called.
+   */
+  async adopt(
+    decide: (draft: Draft) => void,
+  ): Promise<{ readonly objects: readonly Desired[]; readonly settle: () => Promise<void> }> {
     const draft = this.#ledger.draft();
     decide(draft);
+    const objects = this.#plan(this.#ledger, draft).map((step) => step.object);
+    const intent = await this.#store.begin({ objects } satisfies Intent);
     await this.#store.write(entries(draft));
     this.#ledger.commit(draft);
+    return { objects, settle: () => this.#store.abort(intent) };
   }
 
   async #carryOut(draft: Draft, steps: readonly Step[]): Promise<void> {

@@ -135,7 +135,7 @@ export function containerRequest(name: string, wish: ContainerWish = {}): Contai
       RestartPolicy: { Name: policy, MaximumRetryCount: Number(retries) },
       AutoRemove: wish.remove ?? false,
       ...wish.host,
-    } as HostConfig,
+    },
     networks: wish.place ? { [mode]: wish.place } : {},
   };
 }
@@ -197,9 +197,14 @@ export class World {
     this.engine.events.subscribe((event) => this.events.push(event));
   }
 
-  /** The engine stops or, by the looks of it, is killed, and another one starts: its sockets go with it. */
+  /** The engine stops, and another one starts. */
   async restart(): Promise<void> {
     await this.engine.close();
+    await this.startAnew();
+  }
+
+  /** Another engine starts: the sockets went with the one before. */
+  async startAnew(): Promise<void> {
     this.sockets = new ModelSockets();
     await this.startEngine();
   }

@@ -25,7 +25,7 @@ interface Prepared {
   readonly etc: Map<EtcFile, string>;
   readonly log: OutputLog;
   /** One life of the process, from create to clean. */
-  process?: ModelProcess;
+  run?: ModelProcess;
   spec?: StartSpec;
   exit?: Exit;
 }
@@ -45,7 +45,7 @@ export class ModelRuntime implements Runtime {
 
   /** The containers that are prepared, with their processes' pids; 0 if there is none. */
   running(): ReadonlyMap<string, number> {
-    return new Map([...this.#containers].map(([id, { process }]) => [id, process && !process.ended ? process.pid : 0]));
+    return new Map([...this.#containers].map(([id, { run }]) => [id, run && !run.ended ? run.pid : 0]));
   }
 
   /** What the container's process was made with. */
@@ -59,7 +59,7 @@ export class ModelRuntime implements Runtime {
 
   /** The process ends by itself, or is killed from outside. */
   end(id: string, exitCode: number, oomKilled = false): void {
-    this.#process(id).end(exitCode, oomKilled);
+    this.#run(id).end(exitCode, oomKilled);
   }
 
   /** The process writes. */
@@ -87,31 +87,31 @@ export class ModelRuntime implements Runtime {
     const { container } = spec;
     const prepared = this.#prepared(container.id);
     // What an engine left that died between create and start.
-    if (prepared.process) await this.clean(container.id);
+    if (prepared.run) await this.clean(container.id);
     const program = this.#program(container.args);
     if (program.refusal) throw new RuntimeError(program.refusal.message, program.refusal.exitCode);
-    const process = new ModelProcess(this.#pids++, program, this.#clock, (text) => this.write(container.id, text));
+    const run = new ModelProcess(this.#pids++, program, this.#clock, (text) => this.write(container.id, text));
     delete prepared.exit;
-    prepared.process = process;
+    prepared.run = run;
     prepared.spec = spec;
-    void process.exited.then((exit) => {
-      if (prepared.process === process) prepared.exit = exit;
+    void run.exited.then((exit) => {
+      if (prepared.run === run) prepared.exit = exit;
       prepared.log.end();
     });
-    return process.pid;
+    return run.pid;
   }
 
   async start(id: string): Promise<void> {
-    this.#process(id).start();
+    this.#run(id).start();
   }
 
   async clean(id: string): Promise<void> {
     const prepared = this.#prepared(id);
-    const { process } = prepared;
-    if (!process) return;
-    process.end(128 + 9);
-    prepared.exit = await process.exited;
-    delete prepared.process;
+    const { run } = prepared;
+    if (!run) return;
+    run.end(128 + 9);
+    prepared.exit = await run.exited;
+    delete prepared.run;
   }
 
   async remove(id: string): Promise<void> {
@@ -122,69 +122,69 @@ export class ModelRuntime implements Runtime {
   }
 
   async exited(id: string): Promise<Exit> {
-    const { process, exit } = this.#prepared(id);
-    if (process?.isWaiting) process.end(128 + 9);
-    return process ? process.exited : (exit ?? { exitCode: UNKNOWN, oomKilled: false, at: this.#clock.now() });
+    const { run, exit } = this.#prepared(id);
+    if (run?.isWaiting) run.end(128 + 9);
+    return run ? run.exited : (exit ?? { exitCode: UNKNOWN, oomKilled: false, at: this.#clock.now() });
   }
 
   async adopt(id: string): Promise<number | null> {
-    const process = this.#containers.get(id)?.process;
-    return process && !process.ended && !process.isWaiting ? process.pid : null;
+    const run = this.#containers.get(id)?.run;
+    return run && !run.ended && !run.isWaiting ? run.pid : null;
   }
 
   async signal(id: string, signal: number): Promise<void> {
-    this.#process(id).signal(signal);
+    this.#run(id).signal(signal);
   }
 
   async pause(id: string): Promise<void> {
-    this.#process(id).freeze();
+    this.#run(id).freeze();
   }
 
   async unpause(id: string): Promise<void> {
-    this.#process(id).thaw();
+    this.#run(id).thaw();
   }
 
   async resize(id: string): Promise<void> {
-    this.#process(id);
+    this.#run(id);
   }
 
   async update({ id }: ContainerRecord): Promise<void> {
-    this.#process(id);
+    this.#run(id);
   }
 
   logs(id: string, query: LogQuery & { readonly fromNow?: boolean }): AsyncIterable<OutputChunk> {
-    const { log, process } = this.#prepared(id);
-    return log.read(query, process !== undefined && !process.ended);
+    const { log, run } = this.#prepared(id);
+    return log.read(query, run !== undefined && !run.ended);
   }
 
   async input(id: string): Promise<Input> {
-    this.#process(id);
+    this.#run(id);
     return { write: async () => {}, end: async () => {} };
   }
 
   async exec({ containerId, args }: ExecSpec): Promise<ExecProcess> {
-    this.#process(containerId);
+    this.#run(containerId);
     const program = this.#program(args);
     if (program.refusal) throw new RuntimeError(program.refusal.message, program.refusal.exitCode);
     const log = new OutputLog();
-    const process = new ModelProcess(this.#pids++, program, this.#clock, (text) =>
+    const run = new ModelProcess(this.#pids++, program, this.#clock, (text) =>
       log.write('stdout', text, this.#clock.now()),
     );
-    void process.exited.then(() => log.end());
-    process.start();
-    void this.#process(containerId).exited.then(() => process.end(128 + 9));
+    void run.exited.then(() => log.end());
+    run.start();
+    void this.#run(containerId).exited.then(() => run.end(128 + 9));
     return {
-      pid: process.pid,
+      pid: run.pid,
       output: log.read({ stdout: true, stderr: true, follow: true }, true),
       input: { write: async () => {}, end: async () => {} },
-      exited: process.exited.then(({ exitCode }) => exitCode),
+      exited: run.exited.then(({ exitCode }) => exitCode),
       resize: async () => {},
     };
   }
 
   async processes(id: string): Promise<readonly number[]> {
-    const process = this.#containers.get(id)?.process;
-    return process && !process.ended ? [process.pid] : [];
+    const run = this.#containers.get(id)?.run;
+    return run && !run.ended ? [run.pid] : [];
   }
 
   async close(): Promise<void> {}
@@ -195,9 +195,9 @@ export class ModelRuntime implements Runtime {
     return prepared;
   }
 
-  #process(id: string): ModelProcess {
-    const { process } = this.#prepared(id);
-    if (!process) throw new RuntimeError(`Container ${id} is not running`);
-    return process;
+  #run(id: string): ModelProcess {
+    const { run } = this.#prepared(id);
+    if (!run) throw new RuntimeError(`Container ${id} is not running`);
+    return run;
   }
 }

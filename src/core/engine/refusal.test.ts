@@ -1,0 +1,56 @@
+/** A step that is refused leaves everything as it was. */
+import { describe, expect, test } from 'vitest';
+import { World } from './world.fixture.ts';
+
+interface Change {
+  readonly what: string;
+  readonly run: (world: World) => Promise<unknown>;
+}
+
+/** Two networks, a container on one that publishes ports, and one that has not been started. */
+async function scene(): Promise<World> {
+  const world = await World.start();
+  await world.network('front');
+  await world.network('back', { internal: true });
+  await world.network('other', { options: { 'com.docker.network.bridge.enable_icc': 'false' } });
+  await world.run('web', { network: 'other', ports: ['8080:80', '127.0.0.1:53:53/udp'] });
+  await world.create('waiting', { network: 'front', ports: ['9090:90'] });
+  return world;
+}
+
+const settings = {};
+const CHANGES: readonly Change[] = [
+  { what: 'network create', run: (world) => world.network('new', { enableIPv6: true }) },
+  { what: 'network remove', run: ({ engine }) => engine.networks.remove('back') },
+  // `front` comes before `other`: the way out and the published ports move there.
+  { what: 'connect, which moves the ports', run: ({ engine }) => engine.networks.connect('front', 'web', settings) },
+  { what: 'disconnect', run: ({ engine }) => engine.networks.disconnect('other', 'web') },
+  { what: 'container start', run: ({ engine }) => engine.containers.start('waiting') },
+];
+
+describe.each(CHANGES)('$what', ({ run }) => {
+  test.each(['kernel', 'sockets'] as const)('each step of it refused by the %s, one after the other', async (port) => {
+    const world = await scene();
+    const before = await world.state();
+    const events = world.events.length;
+    for (let refused = 0; ; refused++) {
+      let step = -1;
+      const failure = world[port].fail(() => ++step === refused, 'Cannot allocate memory', 'ENOMEM');
+      const error = await run(world).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      failure.close();
+      if (step < refused) {
+        expect(error).toBeUndefined();
+        // Every kind of change has steps for the kernel; not all have some for sockets.
+        expect(refused).toBeGreaterThan(port === 'kernel' ? 3 : -1);
+        break;
+      }
+      expect(String(error)).toContain('Cannot allocate memory');
+      expect(world.events).toHaveLength(events);
+      expect(await world.state()).toEqual(before);
+    }
+    await world.expectSound();
+  });
+});
