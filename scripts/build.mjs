@@ -2,14 +2,15 @@
 import { chmod, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
-await rm('dist', { recursive: true, force: true });
+const outdir = process.env['PASSERELLE_DIST'] ?? 'dist';
+await rm(outdir, { recursive: true, force: true });
 await build({
   entryPoints: {
     passerelle: 'src/cli/main.ts',
     worker: 'src/linux/worker.ts',
     demo: 'scripts/demo/main.ts',
   },
-  outdir: 'dist',
+  outdir,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -20,4 +21,4 @@ await build({
   banner: { js: '' },
   logLevel: 'warning',
 });
-await chmod('dist/passerelle.js', 0o755);
+await chmod(`${outdir}/passerelle.js`, 0o755);

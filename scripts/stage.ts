@@ -16,6 +16,9 @@ const run = promisify(execFile);
 export const HOST_ADDRESS = '198.51.100.1';
 export const WORLD_ADDRESS = '198.51.100.2';
 
+/** Where the built program lies. */
+const DIST = resolve(import.meta.dirname, '..', process.env['PASSERELLE_DIST'] ?? 'dist');
+
 export interface Output {
   readonly code: number;
   readonly stdout: string;
@@ -34,6 +37,8 @@ export class Stage {
   readonly host: string;
   readonly world: string;
   readonly socket: string;
+  /** The docker command line; Debian's comes before any other that is installed. */
+  client = '/usr/bin/docker';
   #daemon: ChildProcess | undefined;
 
   private constructor(directory: string, name: string) {
@@ -77,7 +82,7 @@ export class Stage {
 
   /** Starts the daemon in the host's namespace; resolves when it answers. */
   async startDaemon(...options: string[]): Promise<void> {
-    const program = resolve(import.meta.dirname, '..', 'dist', 'passerelle.js');
+    const program = join(DIST, 'passerelle.js');
     const daemon = spawn(
       'nsenter',
       [
@@ -139,8 +144,6 @@ export class Stage {
         cwd: options.cwd,
         env: {
           ...process.env,
-          // Debian's docker comes before any other that is installed.
-          PATH: `/usr/bin:${process.env['PATH'] ?? ''}`,
           DOCKER_HOST: this.dockerHost,
           COMPOSE_PROJECT_NAME: undefined,
           ...options.env,
@@ -164,7 +167,7 @@ export class Stage {
 
   /** The docker command line against the daemon; throws if it fails. */
   async docker(...args: string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.outside('docker', args);
+    const { code, stdout, stderr } = await this.outside(this.client, args);
     if (code !== 0) throw new Error(`docker ${args.join(' ')}: exit ${code}: ${stderr}${stdout}`);
     return stdout.trim();
   }
@@ -175,9 +178,9 @@ export class Stage {
     const attempt = (task: Promise<unknown>): Promise<unknown> =>
       task.catch((error: unknown) => problems.push(String(error)));
     if (this.#daemon && this.#daemon.exitCode === null && this.#daemon.signalCode === null) {
-      const { stdout } = await this.outside('docker', ['ps', '-aq']);
+      const { stdout } = await this.outside(this.client, ['ps', '-aq']);
       const ids = stdout.split('\n').filter(Boolean);
-      if (ids.length > 0) await this.outside('docker', ['rm', '-f', '-v', ...ids]);
+      if (ids.length > 0) await this.outside(this.client, ['rm', '-f', '-v', ...ids]);
       await attempt(this.stopDaemon());
     }
     await attempt(this.#endLeftProcesses());

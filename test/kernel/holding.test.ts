@@ -103,7 +103,7 @@ describe('a daemon that is killed and started again', () => {
   test('removes what a killed change left half done', async () => {
     // Killed at many moments of creating and removing networks: whatever is there afterwards is whole.
     for (let delay = 5; delay <= 65; delay += 20) {
-      const creating = stage.outside('docker', ['network', 'create', `half${delay}`]);
+      const creating = stage.outside(stage.client, ['network', 'create', `half${delay}`]);
       await new Promise((done) => setTimeout(done, delay));
       await stage.stopDaemon('SIGKILL');
       await creating;
@@ -130,7 +130,7 @@ describe('a change that the kernel refuses', () => {
     const { stdout: before } = await stage.onHost('iptables-save', []);
     await stage.onHost('ip', ['link', 'add', 'taken0', 'type', 'bridge']);
     const networks = await stage.docker('network', 'ls', '-q');
-    const { code, stderr } = await stage.outside('docker', [
+    const { code, stderr } = await stage.outside(stage.client, [
       'network',
       'create',
       '-o',
@@ -150,7 +150,7 @@ describe('a change that the kernel refuses', () => {
     const listener = stage.onHost('timeout', ['10', 'socat', 'TCP-LISTEN:8090,bind=0.0.0.0', 'EXEC:true']);
     await new Promise((done) => setTimeout(done, 300));
     const before = (await stage.onHost('iptables-save', [])).stdout.split('\n').filter((line) => line.startsWith('-A'));
-    const { code, stderr } = await stage.outside('docker', [
+    const { code, stderr } = await stage.outside(stage.client, [
       'run',
       '-d',
       '--name',

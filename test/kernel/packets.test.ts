@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => stage.close());
 
 const fetch = (container: string, url: string) =>
-  stage.outside('docker', ['exec', container, 'timeout', '2', 'wget', '-q', '-O', '-', url]);
+  stage.outside(stage.client, ['exec', container, 'timeout', '2', 'wget', '-q', '-O', '-', url]);
 const addressOf = (container: string, network: string): Promise<string> =>
   stage.docker('inspect', '-f', `{{(index .NetworkSettings.Networks "${network}").IPAddress}}`, container);
 
@@ -113,7 +113,7 @@ describe('containers', () => {
 
 describe('names of the outside', () => {
   test('go to the servers of the host', async () => {
-    const servers = (await stage.outside('docker', ['exec', 'mate', 'cat', '/etc/resolv.conf'])).stdout;
+    const servers = (await stage.outside(stage.client, ['exec', 'mate', 'cat', '/etc/resolv.conf'])).stdout;
     expect(servers).toContain('nameserver 127.0.0.11');
     expect(servers).toContain('ndots:0');
   });
@@ -124,7 +124,7 @@ describe('connect and disconnect while running', () => {
     await stage.docker('network', 'connect', '--alias', 'guest', 'one', 'stranger');
     expect((await fetch('stranger', 'http://web/')).stdout).toBe('web\n');
     expect(await stage.docker('exec', 'stranger', 'ip', '-o', 'link')).toContain('eth1');
-    expect((await stage.outside('docker', ['exec', 'mate', 'ping', '-c', '1', '-W', '2', 'guest'])).code).toBe(0);
+    expect((await stage.outside(stage.client, ['exec', 'mate', 'ping', '-c', '1', '-W', '2', 'guest'])).code).toBe(0);
     await stage.docker('network', 'disconnect', 'one', 'stranger');
     expect(await stage.docker('exec', 'stranger', 'ip', '-o', 'link')).not.toContain('eth1');
     expect((await fetch('stranger', 'http://web/')).code).not.toBe(0);

@@ -69,7 +69,7 @@ async function listing(
 
 test('a script of commands leaves the same listing after each of them', async () => {
   for (const [index, command] of SCRIPT.entries()) {
-    const ours = await stage.outside('docker', command);
+    const ours = await stage.outside(stage.client, command);
     const theirs = await dockerd.docker(...command);
     const at = `${index}: docker ${command.join(' ')}`;
     expect(ours.code, `${at}\n${ours.stderr}`).toBe(theirs.code);

@@ -32,8 +32,19 @@ export class Lifecycle {
     this.#remove = remove;
   }
 
-  start(ref: string, options: ChangeOptions = {}): Promise<Change<void>> {
+  async start(ref: string, options: ChangeOptions = {}): Promise<Change<void>> {
     const { id } = findContainer(this.#context.ledger, ref);
+    try {
+      return await this.#start(id, options);
+    } catch (error) {
+      const container = this.#context.ledger.container.get(id);
+      const hasFailed = container && !isAlive(container) && container.state.error !== '';
+      if (hasFailed && container.hostConfig.AutoRemove && !options.dryRun) await this.#remove(container);
+      throw error;
+    }
+  }
+
+  #start(id: string, options: ChangeOptions): Promise<Change<void>> {
     return this.locks.run(id, async () => {
       const container = findContainer(this.#context.ledger, id);
       switch (container.state.status) {
@@ -53,12 +64,10 @@ export class Lifecycle {
 
   /** Ends the process: `signal` first, SIGKILL after `seconds`. */
   async stop(ref: string, options: { seconds?: number | undefined; signal?: string | undefined } = {}): Promise<void> {
-    const container = findContainer(this.#context.ledger, ref);
-    if (container.state.status === 'restarting') {
-      this.#cancelRestart(container.id);
-      await this.#setState(container.id, { status: 'exited', stoppedByUser: true });
-      return;
-    }
+    const { id } = findContainer(this.#context.ledger, ref);
+    // A start that is under way comes to its end first.
+    if (await this.locks.run(id, () => this.#stopRestarting(id))) return;
+    const container = findContainer(this.#context.ledger, id);
     if (!isAlive(container)) throw new EngineError('not-modified', `container ${container.id} is not running`);
     const signal = parseSignal(options.signal || container.config.StopSignal || 'TERM');
     const seconds = options.seconds ?? container.config.StopTimeout ?? STOP_SECONDS;
@@ -72,6 +81,15 @@ export class Lifecycle {
       await gone;
     }
     this.tell(container, 'stop');
+  }
+
+  /** Ends the waiting for a restart; gives whether there was one. */
+  async #stopRestarting(id: string): Promise<boolean> {
+    if (findContainer(this.#context.ledger, id).state.status !== 'restarting') return false;
+    this.#cancelRestart(id);
+    const { state } = await this.#setState(id, { status: 'exited', stoppedByUser: true });
+    this.waiters.exited(id, { exitCode: state.exitCode, oomKilled: state.oomKilled, at: state.finishedAt });
+    return true;
   }
 
   /** Resolves once the container's process runs. */
@@ -156,10 +174,11 @@ export class Lifecycle {
   }
 
   async #launch(container: ContainerRecord, options: ChangeOptions): Promise<Change<void>> {
+    if (options.dryRun) return this.#connectivity.open(container, options);
     const { runtime } = this.#context;
-    const opened = await this.#connectivity.open(container, options);
-    if (options.dryRun) return { value: undefined, steps: opened.steps };
+    let opened: Change<void>;
     try {
+      opened = await this.#connectivity.open(container);
       await this.#connectivity.writeEtc(container.id);
       const pid = await runtime.create(this.#startSpec(container));
       await runtime.start(container.id);
@@ -199,7 +218,6 @@ export class Lifecycle {
         finishedAt: clock.now(),
       }),
     );
-    if (container.hostConfig.AutoRemove) await attempt(this.#remove(container));
   }
 
   #startSpec(container: ContainerRecord): StartSpec {
