@@ -8,8 +8,10 @@ import { desiredObjects, supersededObjects } from './blueprint.ts';
 import type { Context } from './context.ts';
 import type { Scope } from './kernel.ts';
 
-/** Foreign changes come in bursts: look once they are over (ms). */
+/** Changes come in bursts: look once they are over (ms). */
 const SETTLE = 500;
+/** But look, however long they go on (ms): a container that is restarted again and again must hide no drift. */
+const PATIENCE = 5000;
 
 const PLAIN = ['namespace', 'link', 'address', 'route', 'sysctl'] as const;
 /** What is looked at once the other back end holds nothing of ours: asking it costs processes. */
@@ -24,6 +26,8 @@ export class Maintenance {
   readonly #leftOver: readonly Desired[];
   #watch: { close(): void } | undefined;
   #timer: { cancel(): void } | undefined;
+  /** When the first change came that was not looked at yet (ms). */
+  #changed: number | undefined;
 
   constructor(context: Context, leftOver: readonly Desired[]) {
     this.#context = context;
@@ -60,7 +64,10 @@ export class Maintenance {
     const { kernel, clock, log } = this.#context;
     this.#watch = kernel.watch('host', () => {
       this.#timer?.cancel();
-      this.#timer = clock.after(SETTLE, () => {
+      this.#changed ??= clock.milliseconds();
+      const left = this.#changed + PATIENCE - clock.milliseconds();
+      this.#timer = clock.after(Math.max(0, Math.min(SETTLE, left)), () => {
+        this.#changed = undefined;
         this.repair().catch((error: unknown) => log.warn(`drift could not be repaired: ${String(error)}`));
       });
     });

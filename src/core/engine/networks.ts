@@ -60,22 +60,22 @@ export class NetworkUseCases implements Networks {
     return { value: undefined, steps: change.steps };
   }
 
-  connect(
+  async connect(
     ref: string,
     containerRef: string,
     settings: EndpointSettings,
     options?: ChangeOptions,
   ): Promise<Change<void>> {
     const { ledger } = this.#context;
-    const network = findNetwork(ledger, ref);
     const { id } = findContainer(ledger, containerRef);
+    const network = findNetwork(ledger, ref);
     return this.#containerLocks.run(id, () => this.#connectivity.connect(network.id, id, settings, options));
   }
 
-  disconnect(ref: string, containerRef: string, options?: ChangeOptions): Promise<Change<void>> {
+  async disconnect(ref: string, containerRef: string, options?: ChangeOptions): Promise<Change<void>> {
     const { ledger } = this.#context;
-    const network = findNetwork(ledger, ref);
     const { id } = findContainer(ledger, containerRef);
+    const network = findNetwork(ledger, ref);
     return this.#containerLocks.run(id, () => this.#connectivity.disconnect(network.id, id, options));
   }
 
