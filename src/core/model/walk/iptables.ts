@@ -1,0 +1,528 @@
+/** iptables' rules made ready to run: each is read once, when a packet first comes to it. */
+import { compareAddresses, parseAddress, type Address } from '../../address/address.ts';
+import { containsAddress, parseCidr, type Prefix } from '../../address/prefix.ts';
+import { printRule } from '../../firewall/print.ts';
+import type { Match, PortRange, Rule, Target } from '../../firewall/rule.ts';
+import type { IptablesChain, IptablesTable, PlacedRule } from '../linux.ts';
+import {
+  ACCEPT,
+  CONTINUE,
+  DROP,
+  MISS,
+  RETURN,
+  type Moment,
+  type ReadyChain,
+  type ReadyRule,
+  type Result,
+} from './machine.ts';
+import { masquerade, parseNatTarget, redirect, setUp } from './nat.ts';
+import { hasPorts, protocolNumber, type TcpFlag } from './packet.ts';
+import type { RulePlace } from './step.ts';
+
+type Test = (at: Moment) => boolean;
+
+/** A match that can't be decided on. */
+function unknown(missing: string, place: string): Test {
+  return (at) =>
+    at.choices.ask({ key: `${at.space.namespace.name} ${at.hook} ${place} ${missing}`, missing, rule: place });
+}
+
+/** Whether a link's name fits; a trailing `+` matches any suffix. */
+function nameTest(pattern: string): (name: string) => boolean {
+  if (!pattern.endsWith('+')) return (name) => name === pattern;
+  const start = pattern.slice(0, -1);
+  return (name) => name.startsWith(start);
+}
+
+function prefixTest(text: string): ((address: Address) => boolean) | undefined {
+  const cidr = parseCidr(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`);
+  if (cidr) {
+    const prefix: Prefix = cidr.prefix;
+    return (address) => containsAddress(prefix, address);
+  }
+  // A mask with holes.
+  const [network, mask] = text.split('/').map(parseAddress);
+  if (!network || !mask) return undefined;
+  return ({ version, words }) =>
+    version === network.version &&
+    words.every((word, index) => ((word ^ network.words[index]!) & mask.words[index]!) === 0);
+}
+
+const inRange = (range: PortRange, port: number) => port >= range.from && port <= range.to;
+
+const ICMP_NAMES: Readonly<Record<string, string>> = {
+  'echo-reply': '0',
+  'destination-unreachable': '3',
+  'echo-request': '8',
+  'time-exceeded': '11',
+};
+const ICMP6_NAMES: Readonly<Record<string, string>> = {
+  'echo-request': '128',
+  'echo-reply': '129',
+  'router-advertisement': '134',
+  'neighbour-solicitation': '135',
+  'neighbour-advertisement': '136',
+};
+
+function icmpTest(type: string, names: Readonly<Record<string, string>>): Test | undefined {
+  if (type === 'any' || type === '255') return (at) => at.skb.packet.icmp !== undefined;
+  const [, number, code] = /^(\d+)(?:\/(\d+))?$/.exec(names[type] ?? type) ?? [];
+  if (number === undefined) return undefined;
+  return ({ skb: { packet } }) =>
+    packet.icmp?.type === Number(number) && (code === undefined || packet.icmp.code === Number(code));
+}
+
+const ADDRESS_TYPES: Readonly<Record<string, string>> = {
+  UNICAST: 'unicast',
+  LOCAL: 'local',
+  BROADCAST: 'broadcast',
+  ANYCAST: 'anycast',
+  MULTICAST: 'multicast',
+  BLACKHOLE: 'blackhole',
+  UNREACHABLE: 'unreachable',
+  PROHIBIT: 'prohibit',
+};
+
+function makeTest(match: Match, text: string): Test {
+  const test = readTest(match, text) ?? unknown(`what \`${describe(match)}\` means here`, text);
+  if (!match.not || match.kind === 'physdev') return test;
+  return (at) => !test(at);
+}
+
+function describe(match: Match): string {
+  return match.kind === 'other' ? `${match.extension} ${match.options}`.trim() : match.kind;
+}
+
+function readTest(match: Match, text: string): Test | undefined {
+  switch (match.kind) {
+    case 'in': {
+      const fits = nameTest(match.link);
+      return (at) => fits(at.inLink);
+    }
+    case 'out': {
+      const fits = nameTest(match.link);
+      return (at) => fits(at.outLink);
+    }
+    case 'source': {
+      const fits = prefixTest(match.prefix);
+      return fits && ((at) => fits(at.skb.packet.source));
+    }
+    case 'destination': {
+      const fits = prefixTest(match.prefix);
+      return fits && ((at) => fits(at.skb.packet.destination));
+    }
+    case 'protocol': {
+      const number = protocolNumber(match.name);
+      if (number === undefined) return undefined;
+      return number === 0 ? () => true : (at) => at.skb.packet.protocol === number;
+    }
+    case 'port': {
+      const { range } = match;
+      return match.side === 'source'
+        ? (at) => inRange(range, at.skb.packet.sourcePort)
+        : (at) => inRange(range, at.skb.packet.destinationPort);
+    }
+    case 'multiport': {
+      const { ranges, side } = match;
+      return ({ skb: { packet } }) =>
+        hasPorts(packet.protocol) &&
+        ranges.some(
+          (range) =>
+            (side !== 'destination' && inRange(range, packet.sourcePort)) ||
+            (side !== 'source' && inRange(range, packet.destinationPort)),
+        );
+    }
+    case 'tcp-flags': {
+      const mask = flagNames(match.mask);
+      const set = flagNames(match.set);
+      return ({ skb: { packet } }) => mask.every((flag) => packet.flags.includes(flag) === set.includes(flag));
+    }
+    case 'icmp-type':
+      return icmpTest(match.type, match.of === 'icmp' ? ICMP_NAMES : ICMP6_NAMES);
+    case 'conntrack': {
+      const states = new Set<string>(match.states);
+      return ({ skb }) => {
+        if (skb.state !== undefined && states.has(skb.state)) return true;
+        const translated = skb.tracked?.flow.translated;
+        return (
+          (states.has('SNAT') && (translated?.source ?? false)) ||
+          (states.has('DNAT') && (translated?.destination ?? false))
+        );
+      };
+    }
+    case 'addrtype': {
+      const type = ADDRESS_TYPES[match.type];
+      if (type === undefined) return undefined;
+      const { side, limit } = match;
+      return (at) => {
+        const { packet } = at.skb;
+        const link = limit === undefined ? undefined : limit === 'in' ? at.inLink : at.outLink;
+        return at.space.fib.addressType(side === 'source' ? packet.source : packet.destination, link) === type;
+      };
+    }
+    case 'mark': {
+      const { value, mask = 0xffffffff } = match;
+      return (at) => (at.skb.packet.mark & mask) >>> 0 === value;
+    }
+    case 'connmark': {
+      const { value, mask = 0xffffffff } = match;
+      return (at) => at.skb.tracked !== undefined && (at.skb.tracked.flow.mark & mask) >>> 0 === value;
+    }
+    case 'comment':
+      return () => true;
+    case 'physdev':
+      return physicalTest(match);
+    case 'iprange': {
+      const from = parseAddress(match.from);
+      const to = parseAddress(match.to);
+      if (!from || !to) return undefined;
+      const { side } = match;
+      return ({ skb: { packet } }) => {
+        const address = side === 'source' ? packet.source : packet.destination;
+        return compareAddresses(from, address) <= 0 && compareAddresses(address, to) <= 0;
+      };
+    }
+    case 'pkttype':
+      return match.type === 'unicast' || match.type === 'host' ? () => true : () => false;
+    case 'set':
+      return unknown(`what the set ${match.name} holds`, text);
+    case 'mac':
+      return unknown(`the MAC address of the sender`, text);
+    case 'other':
+      return readOther(match.extension, match.options);
+  }
+}
+
+function physicalTest(match: Extract<Match, { kind: 'physdev' }>): Test {
+  const not = match.not ?? false;
+  const fits = nameTest(match.link ?? '');
+  return ({ skb }) => {
+    // Of packets that no bridge shows, only what is negated holds.
+    if (skb.physicalIn === '') return not;
+    const holds = {
+      in: () => fits(skb.physicalIn),
+      out: () => fits(skb.physicalOut),
+      'is-in': () => true,
+      'is-out': () => skb.physicalOut !== '',
+      'is-bridged': () => skb.physicalOut !== '',
+    }[match.side]();
+    return holds !== not;
+  };
+}
+
+function readOther(extension: string, options: string): Test | undefined {
+  // Fragments are put together again before any rule sees them, where connection tracking runs.
+  if (extension === '' && options === '-f') return () => false;
+  if (extension === '' && options === '! -f') return () => true;
+  if (extension === 'tcp' || extension === 'udp') return options === '' ? () => true : undefined;
+  if (extension === 'conntrack') return readConntrack(options.split(' '));
+  return undefined;
+}
+
+function readConntrack(words: readonly string[]): Test | undefined {
+  const tests: Test[] = [];
+  for (let index = 0; index < words.length;) {
+    const not = words[index] === '!';
+    if (not) index += 1;
+    const test = conntrackTest(words[index] ?? '', words[index + 1] ?? '');
+    if (!test) return undefined;
+    tests.push(not ? (at) => !test(at) : test);
+    index += 2;
+  }
+  return (at) => tests.every((test) => test(at));
+}
+
+function conntrackTest(option: string, value: string): Test | undefined {
+  const port = (side: 'sourcePort' | 'destinationPort'): Test => {
+    const [from = NaN, to = from] = value.split(':').map(Number);
+    return ({ skb: { tracked } }) => tracked !== undefined && inRange({ from, to }, tracked.flow.original[side]);
+  };
+  const address = (side: 'source' | 'destination'): Test | undefined => {
+    const fits = prefixTest(value);
+    return fits && (({ skb: { tracked } }) => tracked !== undefined && fits(tracked.flow.original[side]));
+  };
+  switch (option) {
+    case '--ctstate':
+      return readTest({ kind: 'conntrack', of: 'conntrack', states: value.split(',') as 'NEW'[] }, '');
+    case '--ctorigdstport':
+      return port('destinationPort');
+    case '--ctorigsrcport':
+      return port('sourcePort');
+    case '--ctorigdst':
+      return address('destination');
+    case '--ctorigsrc':
+      return address('source');
+    case '--ctdir':
+      return ({ skb: { tracked } }) => tracked !== undefined && tracked.isReply === (value === 'REPLY');
+    case '--ctproto': {
+      const number = protocolNumber(value);
+      return ({ skb: { tracked } }) => tracked !== undefined && tracked.flow.original.protocol === number;
+    }
+    default:
+      return undefined;
+  }
+}
+
+const FLAGS: readonly TcpFlag[] = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG'];
+
+function flagNames(names: readonly string[]): readonly TcpFlag[] {
+  return names.includes('ALL') ? FLAGS : FLAGS.filter((flag) => names.includes(flag));
+}
+
+type Act = (at: Moment) => Result;
+
+/** Targets that change nothing a walk looks at. */
+const HARMLESS = new Set([
+  'CHECKSUM',
+  'CLASSIFY',
+  'TRACE',
+  'TCPMSS',
+  'AUDIT',
+  'LED',
+  'TOS',
+  'DSCP',
+  'TCPOPTSTRIP',
+  'SECMARK',
+  'CONNSECMARK',
+  'HMARK',
+  'RATEEST',
+  'IDLETIMER',
+  'SET',
+  'ECN',
+]);
+
+function makeAct(target: Target, text: string): Act {
+  switch (target.kind) {
+    case 'accept':
+      return () => ACCEPT;
+    case 'drop':
+      return () => DROP;
+    case 'return':
+      return () => RETURN;
+    case 'none':
+    case 'log':
+    case 'nflog':
+      return () => CONTINUE;
+    case 'jump':
+    case 'goto': {
+      const result: Result = { kind: target.kind, chain: target.chain };
+      return () => result;
+    }
+    case 'reject': {
+      const result: Result = { kind: 'reject', with: target.with };
+      return () => result;
+    }
+    case 'masquerade':
+      return (at) => masquerade(at, target.ports);
+    case 'redirect':
+      return (at) => redirect(at, target.ports);
+    case 'dnat':
+    case 'snat': {
+      const to = parseNatTarget(target.to);
+      if (!to) return undecided(`where ${target.to} leads`, text);
+      const side = target.kind === 'dnat' ? 'destination' : 'source';
+      return (at) => setUp(at, side, to);
+    }
+    case 'netmap':
+      return netmap(target.to) ?? undecided(`where ${target.to} leads`, text);
+    case 'mark':
+      return markAct(target.options) ?? undecided('the mark that it sets', text);
+    case 'connmark':
+      return connmarkAct(target.options) ?? undecided('the mark that it sets', text);
+    case 'other':
+      return otherAct(target.name, target.options, text);
+  }
+}
+
+/** A target that can't be followed: it lets the packet go on, or it ends its way. */
+function undecided(missing: string, text: string): Act {
+  const ask = unknown(missing, text);
+  return (at) => (ask(at) ? DROP : CONTINUE);
+}
+
+function netmap(to: string): Act | undefined {
+  const cidr = parseCidr(to.includes('/') ? to : `${to}/${to.includes(':') ? 128 : 32}`);
+  if (!cidr) return undefined;
+  const { mask, address: network } = cidr.prefix;
+  return (at) => {
+    const side = at.hook === 'prerouting' || at.hook === 'output' ? 'destination' : 'source';
+    const old = at.skb.packet[side];
+    const words = old.words.map((word, index) => ((word & ~mask[index]!) | network.words[index]!) >>> 0);
+    return setUp(at, side, { address: { version: old.version, words: words as unknown as Address['words'] } });
+  };
+}
+
+/** The value and mask of `--set-xmark 0x1/0xff`, `--and-mark 0xff` and so on, as one xor after one mask. */
+function readMark(options: string): { readonly value: number; readonly mask: number } | undefined {
+  const [option, text = ''] = options.split(' ');
+  const [value = NaN, mask = 0xffffffff] = text.split('/').map(Number);
+  if (Number.isNaN(value)) return undefined;
+  switch (option) {
+    case '--set-xmark':
+      return { value, mask };
+    case '--set-mark':
+      return { value, mask: (mask | value) >>> 0 };
+    case '--and-mark':
+      return { value: 0, mask: ~value >>> 0 };
+    case '--or-mark':
+      return { value, mask: value };
+    case '--xor-mark':
+      return { value, mask: 0 };
+    default:
+      return undefined;
+  }
+}
+
+const xmark = (old: number, { value, mask }: { value: number; mask: number }) => ((old & ~mask) ^ value) >>> 0;
+
+function markAct(options: string): Act | undefined {
+  const set = readMark(options);
+  return (
+    set &&
+    ((at) => {
+      at.skb.packet = { ...at.skb.packet, mark: xmark(at.skb.packet.mark, set) };
+      return CONTINUE;
+    })
+  );
+}
+
+function connmarkAct(options: string): Act | undefined {
+  const set = readMark(options);
+  if (set) {
+    return ({ skb: { tracked } }) => {
+      if (tracked) tracked.flow.mark = xmark(tracked.flow.mark, set);
+      return CONTINUE;
+    };
+  }
+  const [action, ...rest] = options.split(' ');
+  const value = (name: string) => Number(rest[rest.indexOf(name) + 1] ?? 0xffffffff);
+  const has = (name: string) => rest.includes(name);
+  const common = has('--mask') ? value('--mask') : 0xffffffff;
+  const flowMask = has('--ctmask') ? value('--ctmask') : common;
+  const packetMask = has('--nfmask') ? value('--nfmask') : common;
+  if (action === '--save-mark') {
+    return ({ skb: { tracked, packet } }) => {
+      if (tracked) tracked.flow.mark = ((tracked.flow.mark & ~flowMask) ^ (packet.mark & packetMask)) >>> 0;
+      return CONTINUE;
+    };
+  }
+  if (action !== '--restore-mark') return undefined;
+  return ({ skb }) => {
+    const { packet, tracked } = skb;
+    if (tracked) skb.packet = { ...packet, mark: ((packet.mark & ~packetMask) ^ (tracked.flow.mark & flowMask)) >>> 0 };
+    return CONTINUE;
+  };
+}
+
+function otherAct(name: string, options: string, text: string): Act {
+  if (name === 'REJECT') return () => ({ kind: 'reject', with: 'icmp-port-unreachable' });
+  if (name === 'NOTRACK' || (name === 'CT' && options === '--notrack')) {
+    return ({ skb }) => {
+      skb.state ??= 'UNTRACKED';
+      return CONTINUE;
+    };
+  }
+  if (name === 'CT' || HARMLESS.has(name)) return () => CONTINUE;
+  return undecided(`what ${name} does with it`, text);
+}
+
+class ReadyIptablesRule implements ReadyRule {
+  readonly place: RulePlace;
+  readonly reason: ReadyRule['reason'];
+  readonly #rule: Rule;
+  readonly #tests: readonly Test[];
+  readonly #act: Act;
+
+  constructor({ rule, reason }: PlacedRule, variant: 'legacy' | 'nft', index: number, tests: Tests) {
+    this.#rule = rule;
+    this.reason = reason;
+    this.place = {
+      machinery: 'iptables',
+      variant,
+      family: rule.family,
+      table: rule.table,
+      chain: rule.chain,
+      index,
+      get text() {
+        return printRule(rule);
+      },
+    };
+    this.#tests = rule.matches.map((match) => tests.of(match, this.#rule));
+    this.#act = makeAct(rule.target, needsText(rule) ? printRule(rule) : '');
+  }
+
+  run(at: Moment): Result {
+    for (const test of this.#tests) if (!test(at)) return MISS;
+    return this.#act(at);
+  }
+}
+
+const SIMPLE = new Set(['in', 'out', 'source', 'destination', 'protocol', 'port', 'conntrack', 'addrtype', 'comment']);
+
+function needsText({ target }: Rule): boolean {
+  return !['accept', 'drop', 'return', 'jump', 'goto', 'masquerade', 'reject'].includes(target.kind);
+}
+
+/** Tests by match: listings share their matches, and so do rules of one record. */
+class Tests {
+  readonly #tests = new WeakMap<Match, Test>();
+
+  of(match: Match, rule: Rule): Test {
+    // Questions name the rule that asks: such tests belong to one rule.
+    if (!SIMPLE.has(match.kind)) return makeTest(match, printRule(rule));
+    let test = this.#tests.get(match);
+    if (!test) this.#tests.set(match, (test = makeTest(match, '')));
+    return test;
+  }
+}
+
+class ReadyIptablesChain implements ReadyChain {
+  readonly name: string;
+  readonly length: number;
+  readonly #chain: IptablesChain;
+  readonly #variant: 'legacy' | 'nft';
+  readonly #rules: (ReadyRule | undefined)[] = [];
+  readonly #tests: Tests;
+
+  constructor(chain: IptablesChain, variant: 'legacy' | 'nft', tests: Tests) {
+    this.name = chain.name;
+    this.length = chain.rules.length;
+    this.#chain = chain;
+    this.#variant = variant;
+    this.#tests = tests;
+  }
+
+  rule(index: number): ReadyRule {
+    return (this.#rules[index] ??= new ReadyIptablesRule(this.#chain.rules[index]!, this.#variant, index, this.#tests));
+  }
+}
+
+/** A table's chains, each made ready when it is first come to. */
+export function readyTable(table: IptablesTable): (name: string) => ReadyChain | undefined {
+  const ready = new Map<string, ReadyChain>();
+  const tests = new Tests();
+  return (name) => {
+    const known = ready.get(name);
+    const chain = table.chains.get(name);
+    if (known || !chain) return known;
+    const made = new ReadyIptablesChain(chain, table.variant, tests);
+    ready.set(name, made);
+    return made;
+  };
+}
+
+/** Whether a rule needs connection tracking: the kernel starts it in a namespace with the first such rule. */
+export function needsTracking({ matches, target }: Rule): boolean {
+  const targets = ['dnat', 'snat', 'masquerade', 'redirect', 'netmap', 'connmark'];
+  return (
+    targets.includes(target.kind) ||
+    (target.kind === 'other' && ['CT', 'NOTRACK', 'SYNPROXY', 'CONNSECMARK'].includes(target.name)) ||
+    matches.some(
+      (match) =>
+        match.kind === 'conntrack' ||
+        match.kind === 'connmark' ||
+        (match.kind === 'other' &&
+          ['conntrack', 'state', 'connlimit', 'connbytes', 'helper', 'connlabel', 'cluster'].includes(match.extension)),
+    )
+  );
+}

@@ -1,0 +1,112 @@
+/** A packet passes a hook: every base chain there must let it, and connection tracking and NAT have their turns. */
+import { isIcmpError, translate, type Manipulation } from './flow.ts';
+import { hooksOf } from './hooks.ts';
+import { runBase, type Moment, type Skb, type Space } from './machine.ts';
+import { ICMP, ICMP6, printPacket } from './packet.ts';
+import { reject } from './answer.ts';
+import type { Run } from './run.ts';
+import type { End, Hook } from './step.ts';
+
+export interface Passage {
+  readonly hook: Hook;
+  /** Empty where the hook has none. */
+  readonly inLink: string;
+  readonly outLink: string;
+}
+
+/** Undefined: it may go on. */
+export function pass(run: Run, space: Space, skb: Skb, passage: Passage): End | undefined {
+  const namespace = space.namespace.name;
+  const hooks = hooksOf(space.namespace, skb.packet.source.version);
+  const tell: Moment['tell'] = (step) => run.tell({ ...step, namespace, hook: passage.hook });
+  const at: Moment = { space, choices: run.choices, ...passage, skb, tell };
+  for (const station of hooks.at(passage.hook)) {
+    switch (station.kind) {
+      case 'conntrack':
+        track(run, at);
+        break;
+      case 'nat': {
+        const dropped = nat(run, at, station.lookups);
+        if (dropped) return dropped;
+        break;
+      }
+      case 'confirm':
+        if (skb.state === 'NEW' && skb.tracked && !skb.tracked.flow.confirmed) space.flows.insert(skb.tracked.flow);
+        break;
+      case 'chain': {
+        const end = decide(run, at, station.base);
+        if (end) return end;
+        break;
+      }
+    }
+  }
+  return undefined;
+}
+
+function decide(run: Run, at: Moment, base: Parameters<typeof runBase>[0]): End | undefined {
+  const decision = runBase(base, at);
+  if (decision.kind === 'accept') return undefined;
+  const { name } = at.space.namespace;
+  const { place } = decision;
+  if (decision.kind === 'reject') reject(run, at, decision.with ?? '');
+  return {
+    kind: decision.kind === 'reject' ? 'rejected' : 'blocked',
+    namespace: name,
+    packet: at.skb.packet,
+    rule: place,
+    dropReason: 'NETFILTER_DROP',
+    text:
+      place.index === undefined
+        ? `the policy of ${place.table} ${place.chain} in ${name} drops it`
+        : `a rule of ${place.table} ${place.chain} in ${name} ${decision.kind === 'reject' ? 'rejects' : 'drops'} it: ${place.text ?? ''}`,
+  };
+}
+
+function track(run: Run, at: Moment): void {
+  const { skb, space } = at;
+  // Seen already (loopback), or a rule said not to.
+  if (skb.state !== undefined) return;
+  const tracked = run.invalid ? undefined : space.flows.track(skb.packet);
+  skb.tracked = tracked;
+  skb.state = tracked?.state ?? 'INVALID';
+  at.tell({
+    kind: 'conntrack',
+    decision: skb.state.toLowerCase(),
+    detail: tracked?.isReply
+      ? 'an answer'
+      : tracked
+        ? 'the original direction'
+        : 'no flow that it could belong to or begin',
+    before: skb.packet,
+    after: skb.packet,
+  });
+}
+
+function nat(run: Run, at: Moment, lookups: readonly Parameters<typeof runBase>[0][]): End | undefined {
+  const { skb, hook } = at;
+  const { tracked, state } = skb;
+  if (!tracked || state === 'INVALID' || state === 'UNTRACKED') return undefined;
+  const side: Manipulation = hook === 'prerouting' || hook === 'output' ? 'destination' : 'source';
+  const { flow } = tracked;
+  const isError = isIcmpError(skb.packet) && (skb.packet.protocol === ICMP || skb.packet.protocol === ICMP6);
+  if ((state === 'NEW' || state === 'RELATED') && !isError && !flow.done[side]) {
+    for (const base of lookups) {
+      const end = decide(run, at, base);
+      if (end) return end;
+      if (flow.done[side]) break;
+    }
+    flow.done[side] = true;
+  }
+  const before = skb.packet;
+  const after = translate(before, tracked, side);
+  if (after === before) return undefined;
+  skb.packet = after;
+  at.tell({
+    kind: 'nat',
+    decision: tracked.isReply ? `${side} translated back` : `${side} translated`,
+    detail: `${printPacket(before)} becomes ${printPacket(after)}`,
+    before,
+    after,
+  });
+  return undefined;
+}
