@@ -40,11 +40,15 @@ export class Detachable extends Transform {
         this.emit('detached');
         return done();
       }
-      const before = this.#held && byte !== CTRL_P ? 1 : 0;
-      if (before) this.push(Buffer.from([CTRL_P]));
+      if (this.#held) this.push(Buffer.from([CTRL_P]));
       this.#held = byte === CTRL_P;
       if (!this.#held) this.push(chunk.subarray(at, at + 1));
     }
+    done();
+  }
+
+  override _flush(done: () => void): void {
+    if (this.#held && !this.detached) this.push(Buffer.from([CTRL_P]));
     done();
   }
 }

@@ -61,11 +61,11 @@ const start = command({
       await context.client.text('POST', `${api('containers', name)}/start`);
     } catch (error) {
       session.close();
-      void exit.status.catch(() => undefined);
+      exit.cancel();
       throw error;
     }
     session.started();
-    return await session.until(exit.status);
+    return await session.until(exit);
   },
 });
 
@@ -94,7 +94,7 @@ const attach = command({
     });
     const exit = await awaitExit(context, name, 'not-running');
     session.started();
-    return await session.until(exit.status);
+    return await session.until(exit);
   },
 });
 

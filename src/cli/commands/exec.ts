@@ -57,6 +57,6 @@ export const exec = command({
       const { ExitCode } = await context.client.json<{ ExitCode: number | null }>('GET', `${api('exec', id)}/json`);
       return ExitCode ?? 0;
     });
-    return await session.until(status);
+    return await session.until({ status, cancel: () => void status.catch(() => undefined) });
   },
 });

@@ -1,4 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { command, ExitError } from '../command.ts';
 import type { Context } from '../command.ts';
@@ -71,11 +72,11 @@ export const run = command({
       await startContainer(context, id);
     } catch (error) {
       session.close();
-      void exit.status.catch(() => undefined);
+      exit.cancel();
       throw error;
     }
     session.started();
-    return await session.until(exit.status);
+    return await session.until(exit);
   },
 });
 
@@ -167,32 +168,43 @@ async function startContainer(context: Context, id: string): Promise<void> {
   await asRunFailure(() => context.client.text('POST', `${api('containers', id)}/start`));
 }
 
+export interface Exit {
+  readonly status: Promise<number>;
+  /** Nobody waits for it any more. */
+  cancel(): void;
+}
+
 /** The daemon answers the head of a wait once it is sure to see the exit. */
 export async function awaitExit(
   context: Context,
   id: string,
   condition: 'removed' | 'next-exit' | 'not-running',
-): Promise<{ readonly status: Promise<number> }> {
+): Promise<Exit> {
   const answer = await context.client.request('POST', `${api('containers', id)}/wait`, { query: { condition } });
-  const read = async (): Promise<number> => {
-    let text = '';
-    answer.setEncoding('utf8');
-    for await (const chunk of answer as AsyncIterable<string>) text += chunk;
-    const { StatusCode: status, Error: error } = JSON.parse(text) as {
-      StatusCode: number;
-      Error?: { Message: string } | null;
-    };
-    if (error?.Message) throw new ExitError(`Error waiting for container: ${error.Message}`, 125);
-    return status;
+  const status = readExit(answer);
+  return {
+    status,
+    cancel: () => {
+      status.catch(() => undefined);
+      answer.destroy();
+    },
   };
-  return { status: read() };
+}
+
+async function readExit(answer: IncomingMessage): Promise<number> {
+  let text = '';
+  answer.setEncoding('utf8');
+  for await (const chunk of answer as AsyncIterable<string>) text += chunk;
+  const found = JSON.parse(text) as { StatusCode: number; Error?: { Message: string } | null };
+  if (found.Error?.Message) throw new ExitError(`Error waiting for container: ${found.Error.Message}`, 125);
+  return found.StatusCode;
 }
 
 export interface Session {
   /** The container runs: its terminal has a size, and signals are for it. */
   started(): void;
   /** The exit status, after all output; 0 if the user detached. */
-  until(exit: Promise<number>): Promise<number>;
+  until(exit: Exit): Promise<number>;
   close(): void;
 }
 
@@ -259,9 +271,9 @@ export function openSession(
     },
     until: async (exit) => {
       try {
-        const end = await Promise.race([detached, Promise.all([output, exit])]);
+        const end = await Promise.race([detached, Promise.all([output, exit.status])]);
         if (end !== 'detached') return end[1];
-        void exit.catch(() => undefined);
+        exit.cancel();
         context.out.write('\n');
         return 0;
       } finally {
