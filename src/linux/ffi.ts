@@ -86,6 +86,17 @@ export const setsockopt: (fd: number, level: number, option: number, value: Byte
 export const send: (fd: number, data: Bytes, length: number, flags: number) => number = systemCall(
   'intptr_t send(int fd, const void *data, size_t length, int flags)',
 );
+/** `address` is a whole sockaddr, `addressLength` its size in bytes. Returns the number of bytes sent. */
+export const sendto: (
+  fd: number,
+  data: Bytes,
+  length: number,
+  flags: number,
+  address: Bytes,
+  addressLength: number,
+) => number = systemCall(
+  'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, unsigned int addressLength)',
+);
 /** Returns the number of bytes received; with MSG_TRUNC the datagram's whole size. */
 export const recv: (fd: number, data: Bytes, length: number, flags: number) => number = systemCall(
   'intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)',

@@ -130,7 +130,7 @@ const ROUTE_TYPES = new Set<string>([
 
 function tableNumber(value: unknown): number {
   if (value === undefined) return MAIN;
-  const text = String(value);
+  const text = typeof value === 'number' ? `${value}` : (string(value) ?? '');
   return TABLES[text] ?? (/^\d+$/.test(text) ? Number(text) : 0);
 }
 

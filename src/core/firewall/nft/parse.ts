@@ -1,15 +1,16 @@
 /** Reads what `nft -j list ruleset` printed. */
 import type { ParseProblem } from '../parse.ts';
-import type {
-  Json,
-  JsonObject,
-  NftBase,
-  NftChain,
-  NftFamily,
-  NftRule,
-  NftRuleset,
-  NftSet,
-  NftTable,
+import {
+  printWord,
+  type Json,
+  type JsonObject,
+  type NftBase,
+  type NftChain,
+  type NftFamily,
+  type NftRule,
+  type NftRuleset,
+  type NftSet,
+  type NftTable,
 } from './ruleset.ts';
 
 export interface NftListing {
@@ -130,7 +131,7 @@ function word(value: JsonObject, name: string): string {
 function flagsOf(value: JsonObject): string[] {
   const flags = value['flags'];
   if (typeof flags === 'string') return [flags];
-  return Array.isArray(flags) ? (flags as readonly Json[]).map(String) : [];
+  return Array.isArray(flags) ? (flags as readonly Json[]).map(printWord) : [];
 }
 
 function readBase(value: JsonObject): NftBase | undefined {

@@ -4,6 +4,11 @@ import type { Reason } from '../../plan/object.ts';
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
+/** A word or number as text; what is neither as JSON. */
+export function printWord(json: Json | undefined): string {
+  return typeof json === 'string' ? json : json === undefined ? '' : JSON.stringify(json);
+}
+
 export type NftFamily = 'ip' | 'ip6' | 'inet' | 'arp' | 'bridge' | 'netdev';
 
 export interface NftBase {

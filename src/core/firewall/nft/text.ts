@@ -1,5 +1,5 @@
 /** nftables' statements in its own language, for people to read: `ip saddr 10.0.0.0/8 tcp dport 80 accept`. */
-import type { Json, JsonObject } from './ruleset.ts';
+import { printWord, type Json, type JsonObject } from './ruleset.ts';
 
 const isObject = (json: Json | undefined): json is JsonObject =>
   typeof json === 'object' && json !== null && !Array.isArray(json);
@@ -9,14 +9,14 @@ export function printStatement(statement: JsonObject): string {
   if (!isObject(of)) return kind;
   switch (kind) {
     case 'match': {
-      const op = of['op'] === '==' || of['op'] === 'in' ? '' : `${String(of['op'])} `;
+      const op = of['op'] === '==' || of['op'] === 'in' ? '' : `${printWord(of['op'])} `;
       return `${printExpression(of['left'] ?? null)} ${op}${printExpression(of['right'] ?? null)}`;
     }
     case 'counter':
       return 'counter';
     case 'jump':
     case 'goto':
-      return `${kind} ${String(of['target'])}`;
+      return `${kind} ${printWord(of['target'])}`;
     case 'dnat':
     case 'snat': {
       const address = of['addr'] === undefined ? '' : printExpression(of['addr']);
@@ -29,7 +29,7 @@ export function printStatement(statement: JsonObject): string {
     case 'reject':
       return of['type'] === undefined
         ? 'reject'
-        : `reject with ${String(of['type'])} ${String(of['expr'] ?? '')}`.trim();
+        : `reject with ${printWord(of['type'])} ${printWord(of['expr'] ?? '')}`.trim();
     case 'vmap':
       return `${printExpression(of['key'] ?? null)} vmap ${printExpression(of['data'] ?? null)}`;
     case 'mangle':
@@ -37,9 +37,9 @@ export function printStatement(statement: JsonObject): string {
     case 'log':
       return 'log';
     case 'limit':
-      return `limit rate ${String(of['rate'])}/${String(of['per'])}`;
+      return `limit rate ${printWord(of['rate'])}/${printWord(of['per'])}`;
     case 'xt':
-      return `xt ${String(of['type'])} ${String(of['name'])}`;
+      return `xt ${printWord(of['type'])} ${printWord(of['name'])}`;
     default:
       return `${kind} ${JSON.stringify(of)}`;
   }
@@ -47,7 +47,7 @@ export function printStatement(statement: JsonObject): string {
 
 function printExpression(json: Json): string {
   if (Array.isArray(json)) return (json as readonly Json[]).map(printExpression).join(',');
-  if (!isObject(json)) return typeof json === 'string' && /[*\s]/.test(json) ? `"${json}"` : String(json);
+  if (!isObject(json)) return typeof json === 'string' && /[*\s]/.test(json) ? `"${json}"` : printWord(json);
   const [kind = '', of = null] = Object.entries(json)[0] ?? [];
   const list = Array.isArray(of) ? (of as readonly Json[]) : [];
   switch (kind) {
@@ -70,21 +70,21 @@ function printExpression(json: Json): string {
   switch (kind) {
     case 'payload':
       return of['protocol'] === undefined
-        ? `@${String(of['base'])}`
-        : `${String(of['protocol'])} ${String(of['field'])}`;
+        ? `@${printWord(of['base'])}`
+        : `${printWord(of['protocol'])} ${printWord(of['field'])}`;
     case 'meta':
-      return ['iifname', 'oifname', 'iif', 'oif'].includes(String(of['key']))
-        ? String(of['key'])
-        : `meta ${String(of['key'])}`;
+      return ['iifname', 'oifname', 'iif', 'oif'].includes(printWord(of['key']))
+        ? printWord(of['key'])
+        : `meta ${printWord(of['key'])}`;
     case 'ct':
       return ['ct', of['dir'], of['family'], of['key']]
         .filter((part) => part !== undefined)
-        .map(String)
+        .map(printWord)
         .join(' ');
     case 'fib':
-      return `fib ${printFlags(of['flags'])} ${String(of['result'])}`;
+      return `fib ${printFlags(of['flags'])} ${printWord(of['result'])}`;
     case 'prefix':
-      return `${printExpression(of['addr'] ?? null)}/${String(of['len'])}`;
+      return `${printExpression(of['addr'] ?? null)}/${printWord(of['len'])}`;
     case 'map':
       return `${printExpression(of['key'] ?? null)} map ${printExpression(of['data'] ?? null)}`;
     case 'elem':
@@ -95,7 +95,7 @@ function printExpression(json: Json): string {
 }
 
 function printFlags(flags: Json | undefined): string {
-  return Array.isArray(flags) ? (flags as readonly Json[]).map(String).join(' . ') : String(flags);
+  return Array.isArray(flags) ? (flags as readonly Json[]).map(printWord).join(' . ') : printWord(flags);
 }
 
 function printElement(element: Json): string {

@@ -37,7 +37,7 @@ export function setUp(at: Moment, side: Manipulation, target: NatTarget): Result
   const oldPort = side === 'source' ? seen.sourcePort : seen.destinationPort;
   const address = target.address ?? oldAddress;
   const keeps = !target.ports || (oldPort >= target.ports.from && oldPort <= target.ports.to && side === 'source');
-  const port = keeps || !hasPorts(packet.protocol) ? oldPort : target.ports!.from;
+  const port = keeps || !hasPorts(packet.protocol) ? oldPort : target.ports.from;
   const changed =
     side === 'source'
       ? { ...seen, source: address, sourcePort: port }

@@ -1,5 +1,5 @@
 /** nftables' expressions: what a rule looks at. */
-import type { Json, JsonObject } from '../../firewall/nft/ruleset.ts';
+import { printWord, type Json, type JsonObject } from '../../firewall/nft/ruleset.ts';
 import type { Moment } from './machine.ts';
 import {
   DIRECTIONS,
@@ -16,7 +16,6 @@ import {
   STATUSES,
   TCP_FLAGS,
   text,
-  type Names,
   type NftValue,
 } from './nft-value.ts';
 import { hasPorts, ICMP, ICMP6, SCTP, TCP, UDP } from './packet.ts';
@@ -38,7 +37,7 @@ export function readExpression(json: Json, lookUp: (map: Json, key: NftValue) =>
     case 'payload':
       return isObject(of) ? payload(of) : always('unknown');
     case 'meta':
-      return isObject(of) ? meta(String(of['key'])) : always('unknown');
+      return isObject(of) ? meta(printWord(of['key'])) : always('unknown');
     case 'ct':
       return isObject(of) ? ct(of) : always('unknown');
     case 'fib':
@@ -64,8 +63,8 @@ const PORTED: Readonly<Record<string, (protocol: number) => boolean>> = {
 };
 
 function payload(of: JsonObject): Expression {
-  const protocol = String(of['protocol']);
-  const field = String(of['field']);
+  const protocol = printWord(of['protocol']);
+  const field = printWord(of['field']);
   const ported = PORTED[protocol];
   if (ported && (field === 'sport' || field === 'dport')) {
     return ({ skb: { packet } }) =>
@@ -142,7 +141,7 @@ function meta(key: string): Expression {
 const STATE_BITS = { INVALID: 1, ESTABLISHED: 2, RELATED: 4, NEW: 8, UNTRACKED: 64 } as const;
 
 function ct(of: JsonObject): Expression {
-  const key = String(of['key']);
+  const key = printWord(of['key']);
   const reply = of['dir'] === 'reply';
   const tuple = ({ skb: { tracked } }: Moment) => tracked && (reply ? tracked.flow.reply : tracked.flow.original);
   switch (key) {
@@ -192,7 +191,7 @@ function ct(of: JsonObject): Expression {
 }
 
 function fib(of: JsonObject): Expression {
-  const flags = Array.isArray(of['flags']) ? (of['flags'] as readonly Json[]).map(String) : [String(of['flags'])];
+  const flags = Array.isArray(of['flags']) ? (of['flags'] as readonly Json[]).map(printWord) : [printWord(of['flags'])];
   const side = flags.includes('saddr') ? 'source' : 'destination';
   const link = (at: Moment) => (flags.includes('iif') ? at.inLink : flags.includes('oif') ? at.outLink : undefined);
   if (of['result'] === 'type') {
@@ -246,7 +245,7 @@ function binary(
     const value = expression(at);
     if (typeof value === 'string') return value;
     if (value.kind !== 'number') return 'unknown';
-    const other = readNumber(right, value.names as Names | undefined);
+    const other = readNumber(right, value.names);
     if (other === undefined) return 'unknown';
     return number(OPERATIONS[operator]!(value.number, other) >>> 0, value.names);
   };

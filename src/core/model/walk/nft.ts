@@ -1,7 +1,15 @@
 /** nftables' rules made ready to run. */
 import { parseAddress } from '../../address/address.ts';
 import { printStatement } from '../../firewall/nft/text.ts';
-import type { Json, JsonObject, NftChain, NftRule, NftSet, NftTable } from '../../firewall/nft/ruleset.ts';
+import {
+  printWord,
+  type Json,
+  type JsonObject,
+  type NftChain,
+  type NftRule,
+  type NftSet,
+  type NftTable,
+} from '../../firewall/nft/ruleset.ts';
 import {
   ACCEPT,
   CONTINUE,
@@ -59,7 +67,7 @@ class Compiler {
         return () => undefined;
       case 'jump':
       case 'goto': {
-        const result: Result = { kind, chain: isObject(of) ? String(of['target']) : '' };
+        const result: Result = { kind, chain: isObject(of) ? printWord(of['target']) : '' };
         return () => result;
       }
       case 'reject': {
@@ -97,7 +105,7 @@ class Compiler {
 
   /** Extensions of iptables, whose contents nft does not show. */
   #foreign(of: JsonObject): Statement {
-    const missing = `what the iptables ${String(of['type'])} ${String(of['name'])} says (iptables-save shows it)`;
+    const missing = `what the iptables ${printWord(of['type'])} ${printWord(of['name'])} says (iptables-save shows it)`;
     if (of['type'] !== 'target') return this.#doubt(missing);
     return (at) => (this.#ask(at, missing) ? DROP : undefined);
   }
@@ -105,7 +113,7 @@ class Compiler {
   #match(of: JsonObject): Statement {
     const left = this.#expression(of['left'] ?? null);
     const right = of['right'] ?? null;
-    const op = String(of['op']);
+    const op = printWord(of['op']);
     const missing = `whether \`${printStatement({ match: of })}\` holds`;
     const holds = this.#relation(op, right);
     return (at) => {
@@ -198,7 +206,7 @@ class Compiler {
   }
 
   /** A value written in place or taken from a map. */
-  #part(json: Json | undefined): (at: Moment) => Json | undefined | 'break' {
+  #part(json: Json | undefined): (at: Moment) => Json | undefined {
     const map = isObject(json) ? json['map'] : undefined;
     if (!isObject(map)) return () => json;
     const key = this.#expression(map['key'] ?? null);
@@ -303,9 +311,9 @@ const REJECTIONS: Readonly<Record<string, string>> = {
 
 /** In the words of iptables' REJECT. */
 function rejection(of: JsonObject): string {
-  const type = String(of['type'] ?? 'icmpx');
+  const type = printWord(of['type'] ?? 'icmpx');
   if (type === 'tcp reset') return 'tcp-reset';
-  const code = String(of['expr'] ?? 'port-unreachable');
+  const code = printWord(of['expr'] ?? 'port-unreachable');
   return REJECTIONS[`${type} ${code}`] ?? `${type === 'icmpv6' ? 'icmp6' : 'icmp'}-${code}`;
 }
 

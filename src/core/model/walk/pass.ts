@@ -1,5 +1,5 @@
 /** A packet passes a hook: every base chain there must let it, and connection tracking and NAT have their turns. */
-import { isIcmpError, translate, type Manipulation } from './flow.ts';
+import { isIcmpError, translate, type Flow, type Manipulation } from './flow.ts';
 import { hooksOf } from './hooks.ts';
 import { runBase, type Moment, type Skb, type Space } from './machine.ts';
 import { ICMP, ICMP6, printPacket } from './packet.ts';
@@ -31,7 +31,7 @@ export function pass(run: Run, space: Space, skb: Skb, passage: Passage): End | 
         break;
       }
       case 'confirm':
-        if (skb.state === 'NEW' && skb.tracked && !skb.tracked.flow.confirmed) space.flows.insert(skb.tracked.flow);
+        if (skb.tracked && !skb.tracked.isReply && !skb.tracked.flow.confirmed) space.flows.insert(skb.tracked.flow);
         break;
       case 'chain': {
         const end = decide(run, at, station.base);
@@ -66,9 +66,11 @@ function track(run: Run, at: Moment): void {
   const { skb, space } = at;
   // Seen already (loopback), or a rule said not to.
   if (skb.state !== undefined) return;
-  const tracked = run.invalid ? undefined : space.flows.track(skb.packet);
+  const tracked = run.given === 'invalid' ? undefined : space.flows.track(skb.packet);
+  const assumed = run.given === 'established' && tracked?.state === 'NEW' && !tracked.flow.confirmed;
+  if (assumed) establish(tracked.flow);
   skb.tracked = tracked;
-  skb.state = tracked?.state ?? 'INVALID';
+  skb.state = assumed ? 'ESTABLISHED' : (tracked?.state ?? 'INVALID');
   at.tell({
     kind: 'conntrack',
     decision: skb.state.toLowerCase(),
@@ -79,7 +81,15 @@ function track(run: Run, at: Moment): void {
         : 'no flow that it could belong to or begin',
     before: skb.packet,
     after: skb.packet,
+    ...(assumed && { assumption: 'the flow was let through before, untranslated: today it would not be' }),
   });
+}
+
+/** As if it had been let through, when rules were others. */
+function establish(flow: Flow): void {
+  flow.seenReply = true;
+  flow.done.source = true;
+  flow.done.destination = true;
 }
 
 function nat(run: Run, at: Moment, lookups: readonly Parameters<typeof runBase>[0][]): End | undefined {

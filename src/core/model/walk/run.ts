@@ -29,16 +29,16 @@ export class Run {
   sent: { readonly namespace: string; readonly packet: Packet } | undefined;
   /** Set when an answer reached the sender. */
   returned: Packet | undefined;
-  /** The packets are given to connection tracking as invalid ones. */
-  readonly invalid: boolean;
+  /** What connection tracking is to make of packets that it does not know. */
+  readonly given: 'new' | 'established' | 'invalid' | undefined;
   #hops = 0;
   readonly #spaces = new Map<string, Space>();
 
-  constructor(linux: Linux, choices: Choices, invalid: boolean) {
+  constructor(linux: Linux, choices: Choices, given: Run['given']) {
     this.linux = linux;
     this.choices = choices;
     this.topology = topologyOf(linux);
-    this.invalid = invalid;
+    this.given = given;
   }
 
   space(name: string): Space {

@@ -149,15 +149,13 @@ const MAX_TTL = 64;
 
 function walkOnce(linux: Linux, probe: Probe, choices: Choices): Way {
   const packet = draftOf(probe);
-  const run = new Run(linux, choices, probe.state === 'invalid');
-  if (probe.state === 'established') open(run, probe, packet);
-  return follow(run, probe, packet);
-}
-
-/** A flow that was let through before: its first packet and the answer go their ways untold. */
-function open(run: Run, probe: Probe, packet: Packet): void {
+  const run = new Run(linux, choices, probe.state);
+  if (probe.state !== 'established') return follow(run, probe, packet);
+  // The first packet of the flow and its answer go their ways untold.
   const flags = packet.protocol === TCP ? (['SYN'] as const) : packet.flags;
-  follow(run, probe, { ...packet, flags });
+  const opened = follow(run, probe, { ...packet, flags });
+  const isOpen = opened.outcome === 'answered' || opened.outcome === 'left';
+  return follow(isOpen ? run : new Run(linux, choices, probe.state), probe, packet);
 }
 
 function follow(run: Run, probe: Probe, packet: Packet): Way {

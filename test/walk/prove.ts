@@ -1,0 +1,379 @@
+/** The proof: what the model predicts, and what the kernel does. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Socket } from 'node:net';
+import { printAddress } from '../../src/core/address/address.ts';
+import type { Linux } from '../../src/core/model/linux.ts';
+import { ICMP, TCP } from '../../src/core/model/walk/packet.ts';
+import { walk, type Outcome, type Walked } from '../../src/core/model/walk/walk.ts';
+import { openTcpConnection } from '../../src/linux/socket.ts';
+import { withNamespace } from '../../src/linux/namespace.ts';
+import { Chance } from './chance.ts';
+import { Drops } from './drops.ts';
+import { decode, decodeAbout, encode, type RawPacket } from './packet.ts';
+import { probeOf, shoot, type Shot } from './probes.ts';
+import { apply, type RuleSet } from './rulesets.ts';
+import { inside, namespacePath, UPLINK, WalkStage } from './stage.ts';
+import { startTracing, TRACE_TABLE, Tracer } from './trace.ts';
+import { Wire } from './wire.ts';
+
+export interface Mistake {
+  readonly ruleSet: string;
+  readonly shot: Shot;
+  readonly what: 'rules' | 'arrival' | 'reason' | 'answer' | 'connect';
+  readonly predicted: string;
+  readonly seen: string;
+}
+
+export interface Proof {
+  readonly ruleSets: number;
+  readonly probes: number;
+  readonly connects: number;
+  /** How many verdicts and rules were compared. */
+  readonly rules: number;
+  readonly unknown: number;
+  readonly mistakes: readonly Mistake[];
+  /** Probes by how they ended. */
+  readonly ends: ReadonlyMap<string, number>;
+}
+
+export interface Extent {
+  readonly seed: number;
+  readonly probes: number;
+  readonly connects: number;
+}
+
+const BATCH = 100;
+
+export async function prove(ruleSets: readonly RuleSet[], extent: Extent, log: (line: string) => void): Promise<Proof> {
+  const stage = new WalkStage();
+  const sums = { probes: 0, connects: 0, rules: 0, unknown: 0 };
+  const mistakes: Mistake[] = [];
+  const ends = new Map<string, number>();
+  try {
+    const range = await Range.open(stage);
+    for (const [index, ruleSet] of ruleSets.entries()) {
+      const linux = apply(stage, ruleSet);
+      const handles = handlesOf();
+      startTracing('host');
+      const chance = new Chance(extent.seed * 1000 + index);
+      const before = mistakes.length;
+      const started = Date.now();
+      for (let id = 1; id <= extent.probes; id += BATCH) {
+        const shots = Array.from({ length: Math.min(BATCH, extent.probes - id + 1) }, (_, at) =>
+          likely(linux, shoot(chance, id + at)),
+        );
+        const sightings = await range.fire(shots);
+        for (const shot of shots) {
+          const walked = walk(linux, probeOf(shot));
+          sums.probes += 1;
+          const { end } = walked.way;
+          const name = end.kind === 'dropped' ? `dropped ${end.dropReason ?? ''}` : end.kind;
+          ends.set(name, (ends.get(name) ?? 0) + 1);
+          if (walked.verdict === 'unknown') {
+            sums.unknown += 1;
+            continue;
+          }
+          sums.rules += rulesOf(walked, handles).length;
+          mistakes.push(...compare(ruleSet, shot, walked, sightings.get(shot.id)!, handles));
+        }
+      }
+      const connected = await connects(ruleSet, linux, chance, extent.connects);
+      sums.connects += extent.connects;
+      mistakes.push(...connected);
+      log(`${ruleSet.name}: ${mistakes.length - before} wrong, ${Date.now() - started} ms`);
+    }
+  } finally {
+    stage.close();
+  }
+  return { ruleSets: ruleSets.length, ...sums, mistakes, ends };
+}
+
+/** Only what opens can be established: what does not is sent as a first packet. */
+function likely(linux: Linux, shot: Shot): Shot {
+  if (!shot.established) return shot;
+  const first: Shot = { ...shot, established: false, flags: ['SYN'] };
+  return walk(linux, probeOf({ ...first, ttl: 64, size: 40 })).way.outcome === 'answered' ? shot : first;
+}
+
+/** What was seen of one probe. */
+interface Sighting {
+  readonly rules: string[];
+  /** Where it came in, by namespace. */
+  readonly arrivals: Map<string, RawPacket[]>;
+  answer: RawPacket | undefined;
+  /** An answer came, but not from where the sender had sent to. */
+  strange: RawPacket | undefined;
+  reasons: ReadonlySet<string>;
+  error: string | undefined;
+}
+
+class Range {
+  readonly #wires = new Map<string, Wire>();
+  readonly #tracer = new Tracer('host');
+  readonly #drops = new Drops();
+  #uplink = { index: 0, mac: '' };
+
+  static async open(stage: WalkStage): Promise<Range> {
+    const range = new Range();
+    for (const name of stage.names) range.#wires.set(name, new Wire(name));
+    for (const wire of [...range.#wires.values(), range.#tracer, range.#drops]) stage.keep(wire);
+    const links = JSON.parse(inside('world', ['ip', '-j', 'link'])) as { ifname: string; ifindex: number }[];
+    const host = JSON.parse(inside('host', ['ip', '-j', 'link'])) as { ifname: string; address: string }[];
+    range.#uplink = {
+      index: links.find(({ ifname }) => ifname === UPLINK)!.ifindex,
+      mac: host.find(({ ifname }) => ifname === UPLINK)!.address,
+    };
+    // Late announcements of new links go by.
+    await sleep(200);
+    return range;
+  }
+
+  /** Sends a batch and gathers what the kernel made of it. */
+  async fire(shots: readonly Shot[]): Promise<Map<number, Sighting>> {
+    const openings = shots.filter(({ established }) => established);
+    for (const shot of openings) this.#send({ ...shot, id: 0x8000 + shot.id, flags: ['SYN'], ttl: 64, size: 40 });
+    if (openings.length > 0) await sleep(60);
+    this.#clear();
+    const sightings = new Map<number, Sighting>();
+    for (const shot of shots) {
+      this.#drops.mark(shot.id);
+      const error = this.#send(shot);
+      sightings.set(shot.id, {
+        rules: [],
+        arrivals: new Map(),
+        answer: undefined,
+        strange: undefined,
+        reasons: new Set(),
+        error,
+      });
+    }
+    this.#drops.mark(0);
+    await sleep(120);
+    this.#gather(shots, sightings);
+    return sightings;
+  }
+
+  #send(shot: Shot): string | undefined {
+    const bytes = encode(shot);
+    const wire = this.#wires.get(shot.origin)!;
+    return shot.spoofed ? wire.frame(bytes, this.#uplink.index, this.#uplink.mac) : wire.send(bytes, shot.destination);
+  }
+
+  #clear(): void {
+    this.#tracer.take();
+    this.#drops.take();
+    for (const wire of this.#wires.values()) wire.take();
+  }
+
+  #gather(shots: readonly Shot[], sightings: Map<number, Sighting>): void {
+    const current = new Map<string, number>();
+    for (const event of this.#tracer.take()) {
+      if (event.id !== undefined) current.set(event.trace, event.id);
+      const sighting = sightings.get(current.get(event.trace) ?? -1);
+      if (sighting && event.kind === 'rule' && event.handle !== 0 && event.table !== TRACE_TABLE) {
+        sighting.rules.push(`${event.table} ${event.chain} ${event.handle}`);
+      }
+    }
+    for (const [id, reasons] of this.#drops.take()) {
+      const sighting = sightings.get(id);
+      if (sighting) sighting.reasons = reasons;
+    }
+    const byPort = new Map(shots.map((shot) => [shot.sourcePort, shot]));
+    for (const [name, wire] of this.#wires) {
+      for (const bytes of wire.take()) {
+        const packet = decode(bytes);
+        if (!packet) continue;
+        const sighting = packet.icmp?.type === 0 || packet.icmp?.type === 3 ? undefined : sightings.get(packet.id);
+        if (sighting) {
+          const its = sighting.arrivals.get(name);
+          if (its) its.push(packet);
+          else sighting.arrivals.set(name, [packet]);
+        }
+        noteAnswer(name, packet, bytes, byPort, sightings);
+      }
+    }
+  }
+}
+
+/** An answer is what the sender's socket would take for one. */
+function noteAnswer(
+  name: string,
+  packet: RawPacket,
+  bytes: Uint8Array,
+  byPort: ReadonlyMap<number, Shot>,
+  sightings: ReadonlyMap<number, Sighting>,
+): void {
+  const isError = packet.icmp !== undefined && [3, 11].includes(packet.icmp.type);
+  const about = isError ? decodeAbout(bytes) : undefined;
+  const shot = byPort.get(
+    about ? about.sourcePort : packet.protocol === ICMP ? packet.sourcePort : packet.destinationPort,
+  );
+  if (!shot || shot.spoofed || shot.origin !== name || packet.id === shot.id) return;
+  const sighting = sightings.get(shot.id)!;
+  const isHost = name === 'host';
+  if (about) {
+    if (about.id !== shot.id) return;
+    const same = about.destination === shot.destination && about.source === shot.source;
+    if (same || isHost) sighting.answer ??= packet;
+    return;
+  }
+  if (packet.protocol === ICMP && packet.icmp?.type !== 0) return;
+  if (packet.protocol === TCP && !packet.flags.includes('RST') && !packet.flags.includes('SYN')) return;
+  // In the host, packets are seen before they are translated back.
+  const same = packet.source === shot.destination && packet.destination === shot.source;
+  if (same || isHost) sighting.answer ??= packet;
+  else sighting.strange ??= packet;
+}
+
+/** `table chain index` of iptables' rules by their handles in nftables, in which the trace speaks. */
+type Handles = ReadonlyMap<string, number>;
+
+function handlesOf(): Handles {
+  const { nftables } = JSON.parse(inside('host', ['nft', '-a', '-j', 'list', 'ruleset'])) as {
+    nftables: { rule?: { table: string; chain: string; handle: number; family: string } }[];
+  };
+  const handles = new Map<string, number>();
+  const counts = new Map<string, number>();
+  for (const { rule } of nftables) {
+    if (!rule) continue;
+    const chain = `${rule.table} ${rule.chain}`;
+    const index = counts.get(chain) ?? 0;
+    counts.set(chain, index + 1);
+    handles.set(`${chain} ${index}`, rule.handle);
+  }
+  return handles;
+}
+
+function rulesOf({ way }: Walked, handles: Handles): string[] {
+  return way.steps.flatMap(({ namespace, rule }) => {
+    if (namespace !== 'host' || rule?.index === undefined || rule.variant === 'legacy') return [];
+    const handle = rule.handle ?? handles.get(`${rule.table} ${rule.chain} ${rule.index}`);
+    return [`${rule.table} ${rule.chain} ${handle}`];
+  });
+}
+
+const SILENT_REASONS = new Set([
+  'UNKNOWN',
+  'BRIDGE_INGRESS_PORT',
+  'BRIDGE_ISOLATED',
+  'NEIGH_FAILED',
+  'TTL_EXCEEDED',
+  'DEV_READY',
+  'OTHERHOST',
+]);
+
+function compare(ruleSet: RuleSet, shot: Shot, walked: Walked, seen: Sighting, handles: Handles): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const wrong = (what: Mistake['what'], predicted: string, was: string) => {
+    if (predicted !== was) mistakes.push({ ruleSet: ruleSet.name, shot, what, predicted, seen: was });
+  };
+  const { end } = walked.way;
+  if (!ruleSet.legacy) wrong('rules', rulesOf(walked, handles).join('\n'), seen.rules.join('\n'));
+  wrong('arrival', predictedArrival(walked), seenArrival(shot, seen));
+  if (end.kind === 'blocked' || (end.kind === 'dropped' && !SILENT_REASONS.has(end.dropReason ?? ''))) {
+    const reason = end.dropReason ?? '';
+    wrong('reason', reason, seen.reasons.has(reason) ? reason : [...seen.reasons].join(' '));
+  }
+  if (!shot.spoofed) wrong('answer', predictedAnswer(walked), seenAnswer(seen));
+  return mistakes;
+}
+
+/** Why a packet is dropped that came in by a link. */
+const IN_REASONS = new Set([
+  'TCP_FLAGS',
+  'IP_INADDRERRORS',
+  'IP_INNOROUTES',
+  'IP_LOCAL_SOURCE',
+  'IP_LOCALNET',
+  'IP_INVALID_SOURCE',
+]);
+
+/** Of the packet that came to its end in a container or in the world; the host sees all packets on their way. */
+function predictedArrival({ way: { end } }: Walked): string {
+  const isThere = ['accepted', 'answered', 'refused'].includes(end.kind) || IN_REASONS.has(end.dropReason ?? '');
+  if (!isThere || end.namespace === 'host') return 'none';
+  const { packet } = end;
+  const ports = packet.protocol === ICMP ? '' : ` ${packet.sourcePort} ${packet.destinationPort}`;
+  return `${end.namespace}: ${printAddress(packet.source)} > ${printAddress(packet.destination)}${ports} ttl ${packet.ttl}`;
+}
+
+function seenArrival(shot: Shot, { arrivals }: Sighting): string {
+  for (const [name, packets] of arrivals) {
+    if (name === 'host') continue;
+    const packet = packets.at(-1)!;
+    const ports = shot.protocol === ICMP ? '' : ` ${packet.sourcePort} ${packet.destinationPort}`;
+    return `${name}: ${packet.source} > ${packet.destination}${ports} ttl ${packet.ttl}`;
+  }
+  return 'none';
+}
+
+function predictedAnswer({ way: { outcome, reply, end } }: Walked): string {
+  if (typeof outcome === 'object' && end.kind === 'failed')
+    return end.dropReason === 'NEIGH_FAILED' ? 'icmp 3/1' : `send ${outcome.errno}`;
+  if (outcome === 'silence' || outcome === 'left' || !reply) return 'silence';
+  const { packet } = reply;
+  // Nothing here answers datagrams.
+  if (outcome === 'answered' && packet.protocol === 17) return 'silence';
+  return packet.icmp
+    ? `icmp ${packet.icmp.type}/${packet.icmp.code}`
+    : packet.flags.includes('RST')
+      ? 'rst'
+      : 'syn-ack';
+}
+
+function seenAnswer({ answer, error }: Sighting): string {
+  // A rule of OUTPUT that drops is told to a raw socket as EPERM; a TCP socket only waits.
+  if (error !== undefined && error !== 'EPERM') return `send ${error}`;
+  if (!answer) return 'silence';
+  if (answer.icmp) return `icmp ${answer.icmp.type}/${answer.icmp.code}`;
+  return answer.flags.includes('RST') ? 'rst' : 'syn-ack';
+}
+
+const TIMEOUT = 250;
+
+/** Real connects, many at once. */
+async function connects(ruleSet: RuleSet, linux: Linux, chance: Chance, count: number): Promise<Mistake[]> {
+  const shots = Array.from({ length: count * 4 }, (_, at) => shoot(chance, at))
+    .filter(({ spoofed, protocol }) => !spoofed && protocol === TCP)
+    .slice(0, count);
+  const results = await Promise.all(shots.map((shot) => connect(shot)));
+  return shots.flatMap((shot, index): Mistake[] => {
+    const { from, destination, protocol, destinationPort, sourcePort } = probeOf(shot);
+    const walked = walk(linux, { from, destination, protocol, destinationPort, sourcePort });
+    const predicted = printOutcome(walked.way.outcome);
+    const seen = results[index]!;
+    if (walked.verdict === 'unknown' || predicted === seen) return [];
+    return [{ ruleSet: ruleSet.name, shot, what: 'connect', predicted, seen }];
+  });
+}
+
+function printOutcome(outcome: Outcome): string {
+  return typeof outcome === 'object' ? outcome.errno : outcome === 'answered' ? 'connected' : 'timeout';
+}
+
+function connect({ origin, destination, destinationPort }: Shot): Promise<string> {
+  let fd: number;
+  try {
+    fd = withNamespace(namespacePath(origin), () => openTcpConnection(destination, destinationPort));
+  } catch (error) {
+    return Promise.resolve((error as { code: string }).code);
+  }
+  return new Promise((resolve) => {
+    const socket = new Socket({ fd });
+    const done = (result: string) => {
+      socket.destroy();
+      resolve(result);
+    };
+    const timer = setTimeout(() => done('timeout'), TIMEOUT);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      done(error.code ?? error.message);
+    });
+    // A socket made from an fd tells of its connection by becoming writable.
+    socket.write('x', (error) => {
+      if (error) return;
+      clearTimeout(timer);
+      done('connected');
+    });
+  });
+}

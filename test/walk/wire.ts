@@ -1,0 +1,79 @@
+/** Raw sockets in a namespace: packets out as they are, and everything that comes in. */
+import { concat, pack, u32 } from '../../src/linux/bytes.ts';
+import * as ffi from '../../src/linux/ffi.ts';
+import { AF_INET, hostBytes } from '../../src/linux/inet.ts';
+import { withNamespace } from '../../src/linux/namespace.ts';
+import { namespacePath } from './stage.ts';
+
+const AF_PACKET = 17;
+const SOCK_RAW = 3;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const IPPROTO_RAW = 255;
+const ETH_P_ALL = 0x0300;
+const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
+const SOL_PACKET = 263;
+const PACKET_IGNORE_OUTGOING = 23;
+const ETH_P_IP = 0x0800;
+const MSG_DONTWAIT = 0x40;
+
+export class Wire {
+  readonly #raw: number;
+  readonly #packets: number;
+  readonly #buffer = new Uint8Array(65_536);
+
+  constructor(name: string) {
+    [this.#raw, this.#packets] = withNamespace(namespacePath(name), () => {
+      const raw = ffi.socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+      const packets = ffi.socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, ETH_P_ALL);
+      ffi.setsockopt(packets, SOL_PACKET, PACKET_IGNORE_OUTGOING, u32(1), 4);
+      ffi.setsockopt(packets, SOL_SOCKET, SO_RCVBUFFORCE, u32(16 << 20), 4);
+      return [raw, packets];
+    });
+  }
+
+  /** By the namespace's own routes. Returns the error's name, or undefined. */
+  send(packet: Uint8Array, destination: string): string | undefined {
+    const address = concat([pack([AF_INET, 'u16'], [0, 'be16']), hostBytes(destination), new Uint8Array(8)]);
+    return this.#send(this.#raw, packet, address);
+  }
+
+  /** As a frame of a link, past all routes and rules. */
+  frame(packet: Uint8Array, index: number, mac: string): string | undefined {
+    const head = pack([AF_PACKET, 'u16'], [ETH_P_IP, 'be16'], [index, 'u32'], [0, 'u16'], [0, 'u8'], [6, 'u8']);
+    const target = new Uint8Array(8);
+    target.set(mac.split(':').map((octet) => Number.parseInt(octet, 16)));
+    return this.#send(this.#packets, packet, concat([head, target]));
+  }
+
+  #send(fd: number, packet: Uint8Array, address: Uint8Array): string | undefined {
+    try {
+      ffi.sendto(fd, packet, packet.length, 0, address, address.length);
+      return undefined;
+    } catch (error) {
+      if (error instanceof ffi.SystemError) return error.code;
+      throw error;
+    }
+  }
+
+  /** Everything that came in since the last call, from the IP header on. */
+  take(): Uint8Array[] {
+    const packets: Uint8Array[] = [];
+    for (;;) {
+      try {
+        const length = ffi.recv(this.#packets, this.#buffer, this.#buffer.length, MSG_DONTWAIT);
+        packets.push(this.#buffer.slice(0, length));
+      } catch (error) {
+        if (error instanceof ffi.SystemError && error.code === 'EAGAIN') return packets;
+        throw error;
+      }
+    }
+  }
+
+  close(): void {
+    ffi.close(this.#raw);
+    ffi.close(this.#packets);
+  }
+}
