@@ -13,7 +13,9 @@ import type { ContainerView } from '../core/engine/engine.ts';
 import type { Names } from '../core/engine/names.ts';
 import type { EngineSettings } from '../core/engine/settings.ts';
 import { startEngine, type Engine } from '../core/engine/start.ts';
+import { parseMark } from '../core/firewall/mark.ts';
 import { DEFAULT_SOURCES } from '../core/ipam/sources.ts';
+import { EngineError } from '../core/network/error.ts';
 import { LinuxKernel } from '../linux/kernel.ts';
 import type { ContainerSurroundings } from './api/containers/present.ts';
 import { ApiServer } from './api/http/server.ts';
@@ -49,7 +51,7 @@ export async function runDaemon(config: DaemonConfig, build: Build): Promise<num
     return 0;
   } catch (error) {
     // What the user must change needs no trace.
-    if (error instanceof StartError) log.fatal(error.message);
+    if (error instanceof StartError || error instanceof EngineError) log.fatal(error.message);
     else log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
     return 1;
   }
@@ -210,6 +212,7 @@ async function serve(
 }
 
 function engineSettings(config: DaemonConfig): EngineSettings {
+  const acceptMark = parseMark(config.acceptMark);
   return {
     firewall: {
       backend: config.firewallBackend,
@@ -219,10 +222,25 @@ function engineSettings(config: DaemonConfig): EngineSettings {
       allowDirectRouting: config.allowDirectRouting,
       ipForward: config.ipForward,
       forwardDrop: config.ipForward && !config.ipForwardNoDrop,
+      ...(acceptMark ? { acceptMark } : {}),
     },
     addressPools: config.addressPools.length > 0 ? config.addressPools : DEFAULT_SOURCES,
     networkOptions: config.networkOptions,
-    mtu: config.mtu,
+    defaultBridge: {
+      bridge: config.bridge,
+      bip: config.bip,
+      bip6: config.bip6,
+      fixedCidr: config.fixedCidr,
+      fixedCidr6: config.fixedCidr6,
+      defaultGateway: config.defaultGateway,
+      defaultGateway6: config.defaultGateway6,
+      icc: config.icc,
+      // It takes rules.
+      masquerade: config.masquerade && config.iptables,
+      hostBinding: config.hostBinding,
+      ipv6: config.ipv6,
+      mtu: config.mtu,
+    },
     hostGateway: config.hostGateway,
     dns: config.dns,
     dnsSearch: config.dnsSearch,

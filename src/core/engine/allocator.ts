@@ -5,9 +5,11 @@ import { FIRST_POOLS, type PoolCursor } from '../ipam/choose.ts';
 import { uniqueLocalSource, type PoolSource } from '../ipam/sources.ts';
 import { allocateBindings, type PortCursor, type PortRange } from '../network/bindings.ts';
 import type { EndpointRecord, EndpointSettings } from '../network/endpoint.ts';
+import { DEFAULT_BRIDGE_NAME } from '../network/bridge.ts';
 import type { NetworkRecord } from '../network/network.ts';
 import type { RequestedPort } from '../network/port.ts';
 import { resolveNetwork, type NetworkContext } from '../network/resolve.ts';
+import type { AddressObject, RouteObject } from '../plan/object.ts';
 import type { Context } from './context.ts';
 import type { NetworkRequest } from './engine.ts';
 import { parseResolvConf } from './etc.ts';
@@ -15,14 +17,16 @@ import type { Draft, Records } from './records.ts';
 
 /** What the host says that no record does. Read before each change, as it may have changed since. */
 interface HostFacts {
-  readonly avoid: readonly string[];
+  readonly routes: readonly RouteObject[];
+  readonly servers: readonly string[];
   readonly bridges: readonly string[];
+  readonly addresses: readonly AddressObject[];
   readonly ephemeral: PortRange;
 }
 
 export class Allocator {
   readonly #context: Context;
-  #facts: HostFacts = { avoid: [], bridges: [], ephemeral: { from: 49_153, to: 65_535 } };
+  #facts: HostFacts = { routes: [], servers: [], bridges: [], addresses: [], ephemeral: { from: 49_153, to: 65_535 } };
   #sources: readonly PoolSource[] = [];
   #pools: PoolCursor = FIRST_POOLS;
   #ports: PortCursor = {};
@@ -39,14 +43,23 @@ export class Allocator {
   /** Reads the host's facts that subnets of new networks depend on. */
   async refreshPools(): Promise<void> {
     const { kernel, host, settings } = this.#context;
-    const objects = await kernel.observe({ sandboxes: [], kinds: ['route', 'link'] });
-    const routes = objects.flatMap((object) => (object.kind === 'route' && object.to !== 'default' ? [object.to] : []));
+    const objects = await kernel.observe({ sandboxes: [], kinds: ['route', 'link', 'address'] });
+    const routes = objects.filter((object) => object.kind === 'route').filter(({ to }) => to !== 'default');
+    const addresses = objects.filter((object) => object.kind === 'address');
     const bridges = objects.flatMap((object) =>
       object.kind === 'link' && object.type === 'bridge' ? [object.name] : [],
     );
     const { servers } = parseResolvConf(await host.resolvConf());
-    this.#facts = { ...this.#facts, avoid: [...routes, ...servers], bridges };
+    this.#facts = { ...this.#facts, routes, servers, bridges, addresses };
     this.#sources = [...settings.addressPools, uniqueLocalSource(await host.uniqueLocalDigits())];
+  }
+
+  /** The addresses, with prefix length, of a bridge of the host; undefined if there is no such bridge. */
+  addressesOfBridge(name: string): readonly string[] | undefined {
+    const { bridges, addresses } = this.#facts;
+    return bridges.includes(name)
+      ? addresses.flatMap(({ link, address }) => (link === name ? [address] : []))
+      : undefined;
   }
 
   /** Reads the host's range of ephemeral ports. */
@@ -57,6 +70,9 @@ export class Allocator {
   /** The record of a network that is asked for. */
   network(draft: Draft, request: NetworkRequest, options: Pick<NetworkContext, 'predefined'> = {}): NetworkRecord {
     const { clock, settings } = this.#context;
+    const { routes, servers } = this.#facts;
+    // What the default bridge had from an earlier engine is in its own way.
+    const own = options.predefined ? DEFAULT_BRIDGE_NAME : '';
     const { network, cursor } = resolveNetwork(request, {
       ...options,
       id: clock.hex(32),
@@ -66,7 +82,7 @@ export class Allocator {
       networks: [...draft.network.values()],
       sources: this.#sources,
       cursor: this.#pools,
-      avoid: this.#facts.avoid,
+      avoid: [...routes.filter(({ link }) => link !== own).map(({ to }) => to), ...servers],
       hostBridges: this.#facts.bridges,
       defaultOptions: settings.networkOptions,
     });

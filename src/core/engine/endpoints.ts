@@ -29,7 +29,11 @@ export function openSandbox(
   };
   draft.sandbox.put(sandbox);
   for (const [name, settings] of Object.entries(container.networks)) {
-    const network = draft.network.get(settings.networkId) ?? findNetwork(draft, name);
+    // Without a default bridge, its containers have loopback only.
+    const network =
+      draft.network.get(settings.networkId) ??
+      (name === 'bridge' ? findNetwork(draft, name, 'optional') : findNetwork(draft, name));
+    if (!network) continue;
     addEndpoint(draft, container, sandbox.id, network, settings, allocator, clock);
   }
   settleGateway(draft, container, sandbox.id, allocator);

@@ -1,5 +1,6 @@
 import type { FirewallOptions } from '../firewall/layout.ts';
 import type { PoolSource } from '../ipam/sources.ts';
+import type { DefaultBridge } from '../network/default-bridge.ts';
 import type { Labels } from '../network/network.ts';
 import type { ResolverSettings } from './etc.ts';
 
@@ -10,8 +11,7 @@ export interface EngineSettings extends ResolverSettings {
   readonly addressPools: readonly PoolSource[];
   /** Driver -> options that its networks have if they do not say otherwise. */
   readonly networkOptions: Readonly<Record<string, Labels>>;
-  /** Of the default bridge. */
-  readonly mtu: number;
+  readonly defaultBridge: DefaultBridge;
   /** `host-gateway` in extra hosts; empty: the default bridge's gateway. */
   readonly hostGateway: string;
 }

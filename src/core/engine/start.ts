@@ -1,6 +1,5 @@
 /** The engine's start: records read, predefined networks made, what runs found again, the kernel put right. */
 import type { ContainerRecord } from '../container/container.ts';
-import { predefinedRequests } from '../network/predefined.ts';
 import { wantsStart } from '../container/restart.ts';
 import { planner } from './blueprint.ts';
 import { Allocator } from './allocator.ts';
@@ -14,6 +13,8 @@ import { Events } from './event.ts';
 import { isAlive } from './lifecycle.ts';
 import { Maintenance } from './maintenance.ts';
 import { NetworkUseCases } from './networks.ts';
+import { PlansOfChanges } from './plans.ts';
+import { settlePredefined } from './predefined.ts';
 import { Ledger } from './records.ts';
 import type { Exit } from './runtime.ts';
 import type { EngineSettings } from './settings.ts';
@@ -57,10 +58,7 @@ export async function startEngine(
       closeSandbox(draft, container.id);
       draft.container.put(endedRecord(container, exit));
     }
-    for (const request of predefinedRequests(settings.mtu)) {
-      if (draft.network.where('name', request.name).length > 0) continue;
-      draft.network.put(allocator.network(draft, request, { predefined: true }));
-    }
+    settlePredefined(draft, allocator, context);
   });
   const pending = contents.pending as readonly Intent[];
   for (const { container } of pending) {

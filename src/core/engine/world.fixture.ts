@@ -10,6 +10,7 @@ import { ModelRuntime } from '../model/runtime.ts';
 import type { Program } from '../model/runtime/process.ts';
 import { ModelSockets } from '../model/sockets.ts';
 import { ModelVolumes } from '../model/volumes.ts';
+import { PLAIN_DEFAULT_BRIDGE } from '../network/default-bridge.ts';
 import type { EndpointSettings } from '../network/endpoint.ts';
 import { key } from '../plan/key.ts';
 import type { HostObject, KernelObject } from '../plan/object.ts';
@@ -29,7 +30,7 @@ export const SETTINGS: EngineSettings = {
   firewall: OPTIONS,
   addressPools: DEFAULT_SOURCES,
   networkOptions: {},
-  mtu: 1500,
+  defaultBridge: PLAIN_DEFAULT_BRIDGE,
   hostGateway: '',
   dns: [],
   dnsSearch: [],

@@ -1,6 +1,7 @@
 /** A way of writing the firewall: from records to the rules that the kernel holds. */
 import type { EndpointRecord } from '../network/endpoint.ts';
 import type { NetworkRecord } from '../network/network.ts';
+import type { Mark } from './mark.ts';
 import type { ChainObject, Desired, HostObject, NftObject, RuleObject } from '../plan/object.ts';
 
 export type Backend = 'iptables' | 'nftables';
@@ -23,6 +24,8 @@ export interface FirewallOptions {
    * iptables only: in a table of our own such a drop would be final for everybody's packets.
    */
   readonly forwardDrop: boolean;
+  /** Packets with this mark may enter every network. */
+  readonly acceptMark?: Mark;
 }
 
 export type FirewallObject = Desired<ChainObject> | Desired<RuleObject> | Desired<NftObject>;

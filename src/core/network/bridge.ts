@@ -19,6 +19,9 @@ const INTERFACE_PREFIX = 'com.docker.network.container_iface_prefix';
 const HOST_IPV4 = 'com.docker.network.host_ipv4';
 const HOST_IPV6 = 'com.docker.network.host_ipv6';
 
+/** The bridge of the network `bridge`. What is found under that name an earlier engine made. */
+export const DEFAULT_BRIDGE_NAME = 'docker0';
+
 const DEFAULT_MTU = 1500;
 const LARGEST_MTU = 65_535;
 const MODES: readonly string[] = ['nat', 'nat-unprotected', 'routed', 'isolated'] satisfies GatewayMode[];
@@ -54,7 +57,7 @@ export function parseBridge(options: Labels, { id, internal, random, hostBridges
     hostIpv6: addressOption(options, HOST_IPV6, 6) ?? '',
     trustedInterfaces: trustedInterfaces(options),
     interfacePrefix: interfacePrefix(options),
-    foreign: hostBridges.includes(name),
+    foreign: name !== DEFAULT_BRIDGE_NAME && hostBridges.includes(name),
   };
 }
 

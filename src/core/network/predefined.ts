@@ -1,5 +1,6 @@
 /** The networks that are always there. */
 import type { NetworkRequest } from '../engine/engine.ts';
+import type { DefaultBridgeRequest } from './default-bridge.ts';
 
 const NAMES: ReadonlySet<string> = new Set(['bridge', 'host', 'none', 'default']);
 
@@ -20,23 +21,11 @@ const PLAIN = {
   labels: {},
 } as const satisfies Partial<NetworkRequest>;
 
-/** What the engine asks of itself at its first start, in Docker's order. `mtu` is the default bridge's. */
-export function predefinedRequests(mtu: number): readonly NetworkRequest[] {
+/** What the engine asks of itself, in Docker's order. `bridge` undefined: there is no default bridge. */
+export function predefinedRequests(bridge: DefaultBridgeRequest | undefined): readonly NetworkRequest[] {
   return [
     { ...PLAIN, name: 'none', driver: 'null' },
     { ...PLAIN, name: 'host', driver: 'host' },
-    {
-      ...PLAIN,
-      name: 'bridge',
-      driver: 'bridge',
-      options: {
-        'com.docker.network.bridge.default_bridge': 'true',
-        'com.docker.network.bridge.enable_icc': 'true',
-        'com.docker.network.bridge.enable_ip_masquerade': 'true',
-        'com.docker.network.bridge.host_binding_ipv4': '0.0.0.0',
-        'com.docker.network.bridge.name': 'docker0',
-        'com.docker.network.driver.mtu': String(mtu),
-      },
-    },
+    ...(bridge ? [{ ...PLAIN, name: 'bridge', driver: 'bridge', ...bridge }] : []),
   ];
 }

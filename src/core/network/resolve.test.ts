@@ -4,6 +4,7 @@ import { overlaps, parsePrefix } from '../address/prefix.ts';
 import type { NetworkRequest, PoolRequest } from '../engine/engine.ts';
 import { FIRST_POOLS } from '../ipam/choose.ts';
 import { DEFAULT_SOURCES } from '../ipam/sources.ts';
+import { defaultBridgeRequest, PLAIN_DEFAULT_BRIDGE } from './default-bridge.ts';
 import { EngineError, type ErrorCode } from './error.ts';
 import { LINK_NAME_RULE } from './name.ts';
 import type { NetworkRecord } from './network.ts';
@@ -71,7 +72,10 @@ function engine(): { networks: NetworkRecord[]; create: (more?: Partial<NetworkR
     networks.push(resolved.network);
     return resolved.network;
   };
-  for (const predefined of predefinedRequests(1500)) add(predefined, true);
+  for (const predefined of predefinedRequests(
+    defaultBridgeRequest(PLAIN_DEFAULT_BRIDGE, { sources: [], managed: undefined }),
+  ))
+    add(predefined, true);
   return { networks, create: (more = {}) => add(request({ name: `n${count}`, ...more }), false) };
 }
 

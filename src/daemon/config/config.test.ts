@@ -65,9 +65,15 @@ test('the command line and the file say the same', async () => {
 });
 
 test.each([
-  [{ icc: false, nonsense: 1 }, "the following directives don't match any configuration option: icc, nonsense"],
+  [
+    { 'no-sense': false, nonsense: 1 },
+    "the following directives don't match any configuration option: no-sense, nonsense",
+  ],
   [{ mtu: '1400' }, 'mtu: expected a whole number from 68 to 65535, not 1400'],
   [{ mtu: 1 }, 'mtu: expected a whole number from 68 to 65535, not 1'],
+  [{ bip: 'x' }, 'bip: expected an IP address with prefix length, as in 192.168.1.5/24, not x'],
+  [{ bridge: '-j' }, 'bridge: expected the name of a bridge, or none, not -j'],
+  [{ 'bridge-accept-fwmark': 'x' }, 'bridge-accept-fwmark: expected a mark, or mark/mask, as in 0x1/0xff, not x'],
   [{ iptables: 'yes' }, 'iptables: expected true or false, not yes'],
   [{ dns: ['name'] }, 'dns: expected an IP address, not ["name"]'],
   [{ dns: '1.1.1.1' }, 'dns: expected a list of IP addresses, not 1.1.1.1'],
@@ -99,3 +105,11 @@ test('what is given twice is refused', async () => {
       'log-level: (from flag: debug, from file: info)',
   );
 });
+
+test.each([
+  [
+    { bridge: 'br0', bip: '10.0.0.1/8' },
+    'You specified -b & --bip, mutually exclusive options. Please specify only one',
+  ],
+  [{ iptables: false, icc: false }, 'You specified --iptables=false with --icc=false.'],
+])('%j contradicts itself', (file, message) => expect(load(file)).rejects.toThrow(message));

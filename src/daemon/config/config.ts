@@ -27,7 +27,9 @@ export async function loadConfig(flags: GivenFlags, file?: string): Promise<Daem
     }
     return [name, option.initial];
   });
-  return Object.fromEntries(entries) as DaemonConfig;
+  const config = Object.fromEntries(entries) as DaemonConfig;
+  refuseCombinations(config);
+  return config;
 }
 
 const failure = (path: string): string => `unable to configure the Docker daemon with file ${path}`;
@@ -69,6 +71,20 @@ function refuseConflicts(path: string, flags: GivenFlags, file: Readonly<Record<
   throw new StartError(
     `${failure(path)}: the following directives are specified both as a flag and in the configuration file: ${conflicts.join(', ')}`,
   );
+}
+
+/** Options that are right by themselves, and wrong together. */
+function refuseCombinations({ bridge, bip, bip6, icc, iptables }: DaemonConfig): void {
+  if (bridge && (bip || bip6)) {
+    throw new StartError(
+      'You specified -b & --bip, mutually exclusive options. Please specify only one: a bridge of your own has its address already',
+    );
+  }
+  if (!icc && !iptables) {
+    throw new StartError(
+      'You specified --iptables=false with --icc=false. ICC=false uses iptables to function. Please set --icc or --iptables to true',
+    );
+  }
 }
 
 /** In the shape of the file. */

@@ -1,7 +1,10 @@
 /** The daemon's options, with Docker's names on the command line and Docker's keys in the file. */
 import { isIP } from 'node:net';
 import * as v from 'valibot';
+import { parseCidr } from '../../core/address/prefix.ts';
+import { parseMark } from '../../core/firewall/mark.ts';
 import { parseSource } from '../../core/ipam/sources.ts';
+import { isLinkName } from '../../core/network/name.ts';
 import { parseHost } from '../listen.ts';
 
 /** How an option stands on the command line. A list may be given several times. */
@@ -40,7 +43,15 @@ const address = v.pipe(
   v.string('an IP address'),
   v.check((text) => isIP(text) !== 0, 'an IP address'),
 );
+const optionalAddress = v.union([v.literal(''), address], 'an IP address');
+const CIDR = 'an IP address with prefix length, as in 192.168.1.5/24';
+const optionalCidr = v.pipe(
+  v.string(CIDR),
+  v.check((text) => text === '' || parseCidr(text) !== undefined, CIDR),
+);
+const MARK = 'a mark, or mark/mask, as in 0x1/0xff';
 const textList = v.array(v.string('a list of texts'), 'a list of texts');
+const BRIDGE = 'the name of a bridge, or none';
 const HOSTS = 'a list of unix:///path or tcp://127.0.0.1:PORT (loopback only)';
 const POOLS = 'a list of pools, each with a network as base and the size of its subnets, as in 172.30.0.0/16 and 24';
 const MTU = 'a whole number from 68 to 65535';
@@ -222,8 +233,118 @@ export const DAEMON_OPTIONS = {
     key: 'host-gateway-ip',
     kind: 'text',
     usage: 'Address that host-gateway stands for in --add-host (default: the default bridge)',
-    schema: v.union([v.literal(''), address], 'an IP address'),
+    schema: optionalAddress,
     initial: '',
+  }),
+  bridge: option({
+    flag: 'bridge',
+    key: 'bridge',
+    kind: 'text',
+    usage: 'Bridge of yours that containers are on by default (none: no default network)',
+    schema: v.pipe(
+      v.string(BRIDGE),
+      v.check((name) => name === '' || isLinkName(name), BRIDGE),
+    ),
+    initial: '',
+  }),
+  bip: option({
+    flag: 'bip',
+    key: 'bip',
+    kind: 'text',
+    usage: "IPv4 address of the default bridge, with its subnet's prefix length",
+    schema: optionalCidr,
+    initial: '',
+  }),
+  bip6: option({
+    flag: 'bip6',
+    key: 'bip6',
+    kind: 'text',
+    usage: "IPv6 address of the default bridge, with its subnet's prefix length",
+    schema: optionalCidr,
+    initial: '',
+  }),
+  fixedCidr: option({
+    flag: 'fixed-cidr',
+    key: 'fixed-cidr',
+    kind: 'text',
+    usage: 'IPv4 range that containers on the default bridge get addresses from',
+    schema: optionalCidr,
+    initial: '',
+  }),
+  fixedCidr6: option({
+    flag: 'fixed-cidr-v6',
+    key: 'fixed-cidr-v6',
+    kind: 'text',
+    usage: 'IPv6 range that containers on the default bridge get addresses from',
+    schema: optionalCidr,
+    initial: '',
+  }),
+  defaultGateway: option({
+    flag: 'default-gateway',
+    key: 'default-gateway',
+    kind: 'text',
+    usage: 'IPv4 gateway of containers on the default bridge, where it is not the bridge itself',
+    schema: optionalAddress,
+    initial: '',
+  }),
+  defaultGateway6: option({
+    flag: 'default-gateway-v6',
+    key: 'default-gateway-v6',
+    kind: 'text',
+    usage: 'IPv6 gateway of containers on the default bridge, where it is not the bridge itself',
+    schema: optionalAddress,
+    initial: '',
+  }),
+  icc: option({
+    flag: 'icc',
+    key: 'icc',
+    kind: 'switch',
+    usage: 'Let containers on the default bridge talk to each other',
+    schema: bool,
+    initial: true,
+  }),
+  masquerade: option({
+    flag: 'ip-masq',
+    key: 'ip-masq',
+    kind: 'switch',
+    usage: "Give packets of the default bridge's containers the host's address when they leave",
+    schema: bool,
+    initial: true,
+  }),
+  hostBinding: option({
+    flag: 'ip',
+    key: 'ip',
+    kind: 'text',
+    usage: 'Host address that ports of the default bridge are published on if none is said',
+    schema: address,
+    initial: '0.0.0.0',
+  }),
+  ipv6: option({
+    flag: 'ipv6',
+    key: 'ipv6',
+    kind: 'switch',
+    usage: 'Give the default bridge IPv6',
+    schema: bool,
+    initial: false,
+  }),
+  acceptMark: option({
+    flag: 'bridge-accept-fwmark',
+    key: 'bridge-accept-fwmark',
+    kind: 'text',
+    usage: 'Firewall mark (mark or mark/mask) of packets that may enter every bridge network',
+    schema: v.pipe(
+      v.string(MARK),
+      v.check((text) => text === '' || parseMark(text) !== undefined, MARK),
+    ),
+    initial: '',
+  }),
+  liveRestore: option({
+    flag: 'live-restore',
+    key: 'live-restore',
+    kind: 'switch',
+    usage: 'Taken as Docker takes it; containers always run on without the daemon',
+    schema: bool,
+    initial: true,
   }),
   insecureRegistries: option({
     flag: 'insecure-registry',

@@ -2,7 +2,7 @@ import { ENGINE } from '../../plan/owner.ts';
 import type { Position } from '../../plan/object.ts';
 import { families } from '../family.ts';
 import type { FirewallObject, FirewallOptions } from '../layout.ts';
-import { addressType, DOCKER, jump, not, RETURN, Sheet, STAGE_1, STAGE_2, to, USER } from './rules.ts';
+import { ACCEPT, addressType, DOCKER, jump, not, RETURN, Sheet, STAGE_1, STAGE_2, to, USER } from './rules.ts';
 
 /** The base chains, the jumps that lead there, and what FORWARD does with all else. */
 export function engineObjects(options: FirewallOptions): FirewallObject[] {
@@ -17,7 +17,7 @@ export function engineObjects(options: FirewallOptions): FirewallObject[] {
 const first = (index: number): Position => ({ section: 'first', sequence: 0, index });
 const LAST: Position = { section: 'tail', sequence: 0, index: 0 };
 
-function filter(sheet: Sheet, { forwardDrop }: FirewallOptions): void {
+function filter(sheet: Sheet, { forwardDrop, acceptMark }: FirewallOptions): void {
   if (forwardDrop) {
     const why =
       'The engine turned the host into a router; what no rule accepts is dropped, so that nobody else is routed through it.';
@@ -41,8 +41,16 @@ function filter(sheet: Sheet, { forwardDrop }: FirewallOptions): void {
     jump(USER),
     "The user's own rules decide before any of the engine's, so this jump is kept at the head of FORWARD.",
   );
+  if (acceptMark) {
+    sheet.rule(
+      { table: 'filter', chain: 'FORWARD', position: first(1) },
+      [{ kind: 'mark', ...acceptMark }],
+      ACCEPT,
+      "The daemon's configuration says that packets with this mark pass, whatever the networks say.",
+    );
+  }
   sheet.rule(
-    { table: 'filter', chain: 'FORWARD', position: first(1) },
+    { table: 'filter', chain: 'FORWARD', position: first(2) },
     [],
     jump(STAGE_1),
     'Networks are kept apart before any rule may accept a packet, so this stands in front of all accepting rules.',

@@ -17,6 +17,7 @@ import {
   is,
   isNot,
   jump,
+  marked,
   MASQUERADE,
   notAmong,
   outLink,
@@ -37,7 +38,7 @@ export function engineObjects(options: FirewallOptions): Desired<NftObject>[] {
   return families(options).flatMap((family) => {
     const sheet = new Sheet(family, ENGINE);
     sheet.table("The engine's own table, so that it and others do not touch each other's rules.");
-    filter(sheet);
+    filter(sheet, options);
     translation(sheet, options);
     if (!options.allowDirectRouting) protection(sheet);
     return [...sheet.objects];
@@ -57,7 +58,7 @@ const address = (family: Family): string => (family === 'ip' ? 'ipv4_addr' : 'ip
 const LINK = 'ifname';
 const PORT = ['inet_proto', 'inet_service'] as const;
 
-function filter(sheet: Sheet): void {
+function filter(sheet: Sheet, { acceptMark }: FirewallOptions): void {
   const { family } = sheet;
   const between = concat(inLink, outLink);
   sheet.set('bridges', [LINK], 'The bridges of networks that have a way out.');
@@ -100,6 +101,15 @@ function filter(sheet: Sheet): void {
         "The user's own rules decide before any of the engine's: a drop there is final, an accept spares the rules below.",
         jump('user'),
       ),
+      ...(acceptMark
+        ? [
+            rule(
+              "The daemon's configuration says that packets with this mark pass, whatever the networks say.",
+              marked(acceptMark),
+              ACCEPT,
+            ),
+          ]
+        : []),
       rule(
         'Answers and later packets of accepted connections pass; it is asked first as most packets are of that kind.',
         established,

@@ -1,6 +1,7 @@
 /** The vocabulary that the nftables layout's rules are written in: libnftables' JSON (libnftables-json(5)). */
 import type { Json, JsonObject, NftRule } from '../nft/ruleset.ts';
 import { ENGINE } from '../../plan/owner.ts';
+import type { Mark } from '../mark.ts';
 import type { Family } from '../rule.ts';
 
 export const ACCEPT: JsonObject = { accept: null };
@@ -29,6 +30,11 @@ export const established: JsonObject = match('in', { ct: { key: 'state' } }, ['e
 export const translated: JsonObject = match('in', { ct: { key: 'status' } }, 'dnat');
 export const untranslated: JsonObject = match('!', { ct: { key: 'status' } }, 'dnat');
 export const toOneself: JsonObject = match('==', { fib: { result: 'type', flags: ['daddr'] } }, 'local');
+
+export const marked = ({ value, mask }: Mark): JsonObject => {
+  const mark = { meta: { key: 'mark' } };
+  return match('==', mask === undefined ? mark : { '&': [mark, mask] }, value);
+};
 
 export const verdictFrom = (key: JsonObject, map: string): JsonObject => ({ vmap: { key, data: `@${map}` } });
 const lookUp = (key: JsonObject, map: string): JsonObject => ({ map: { key, data: `@${map}` } });
