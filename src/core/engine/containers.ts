@@ -99,10 +99,7 @@ export class ContainerUseCases implements Containers {
     }
     if (isAlive(container)) {
       if (!options.force) {
-        throw new EngineError(
-          'conflict',
-          `You cannot remove a running container ${container.id}. Stop the container before attempting removal or force remove`,
-        );
+        throw stillRunning(container.id);
       }
       await this.lifecycle.kill(container.id, 'KILL').catch((error: unknown) => {
         // It ended by itself in the meantime: that was wanted.
@@ -242,6 +239,8 @@ export class ContainerUseCases implements Containers {
     const container = await this.lifecycle.locks.run(id, async () => {
       const current = ledger.container.get(id);
       if (!current) return undefined;
+      // Somebody may have started it meanwhile.
+      if (isAlive(current)) throw stillRunning(id);
       const mark = (status: ContainerStatus): Promise<unknown> =>
         transactions.change((draft) => {
           const its = findContainer(draft, id);
@@ -291,3 +290,9 @@ export class ContainerUseCases implements Containers {
     };
   }
 }
+
+const stillRunning = (id: string): EngineError =>
+  new EngineError(
+    'conflict',
+    `You cannot remove a running container ${id}. Stop the container before attempting removal or force remove`,
+  );

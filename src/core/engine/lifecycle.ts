@@ -2,7 +2,7 @@
 import type { ContainerRecord, ContainerState } from '../container/container.ts';
 import { restartDelay, wantsRestart } from '../container/restart.ts';
 import { parseSignal } from '../container/signal.ts';
-import { EngineError } from '../network/error.ts';
+import { EngineError, type ErrorCode } from '../network/error.ts';
 import type { Connectivity } from './connectivity.ts';
 import type { Context } from './context.ts';
 import type { Change, ChangeOptions } from './engine.ts';
@@ -75,11 +75,10 @@ export class Lifecycle {
     const gone = this.waiters.wait(container.id, 'not-running');
     await this.#setState(container.id, { stoppedByUser: true });
     if (container.state.status === 'paused') await this.#context.runtime.unpause(container.id);
-    await this.#signal(container, signal);
-    if (!(await this.#within(seconds, gone))) {
-      await this.#signal(container, SIGKILL);
-      await gone;
-    }
+    const hasEnded = unless('conflict');
+    await this.#signal(container, signal).catch(hasEnded);
+    if (!(await this.#within(seconds, gone))) await this.#signal(container, SIGKILL).catch(hasEnded);
+    await gone;
     this.tell(container, 'stop');
   }
 
@@ -100,10 +99,7 @@ export class Lifecycle {
 
   async kill(ref: string, signal: string): Promise<void> {
     const number = parseSignal(signal || 'KILL');
-    const container = findContainer(this.#context.ledger, ref);
-    if (!isAlive(container)) {
-      throw new EngineError('conflict', `Cannot kill container: ${ref}: Container ${container.id} is not running`);
-    }
+    const container = this.#alive(ref);
     const fatal = number === SIGKILL || number === parseSignal(container.config.StopSignal || 'TERM');
     const gone = number === SIGKILL ? this.waiters.wait(container.id, 'not-running') : undefined;
     if (fatal) await this.#setState(container.id, { stoppedByUser: true });
@@ -112,13 +108,29 @@ export class Lifecycle {
     await gone;
   }
 
+  /** The container to be killed. */
+  #alive(ref: string): ContainerRecord {
+    const refused = (code: ErrorCode, why: string): EngineError =>
+      new EngineError(code, `Cannot kill container: ${ref}: ${why}`);
+    let container: ContainerRecord;
+    try {
+      container = findContainer(this.#context.ledger, ref);
+    } catch (error) {
+      throw error instanceof EngineError ? refused(error.code, error.message) : error;
+    }
+    if (!isAlive(container)) throw refused('conflict', `Container ${container.id} is not running`);
+    return container;
+  }
+
   async restart(
     ref: string,
     options: { seconds?: number | undefined; signal?: string | undefined } = {},
   ): Promise<void> {
     const container = findContainer(this.#context.ledger, ref);
-    if (isAlive(container)) await this.stop(container.id, options);
-    await this.start(container.id);
+    // Somebody else may stop or start it meanwhile.
+    const isSo = unless('not-modified');
+    if (isAlive(container)) await this.stop(container.id, options).catch(isSo);
+    await this.start(container.id).catch(isSo);
     this.tell(container, 'restart');
   }
 
@@ -259,21 +271,16 @@ export class Lifecycle {
     const { ledger, runtime } = this.#context;
     const container = ledger.container.get(id);
     if (!container || !isAlive(container)) return undefined;
-    const { hostConfig, restartCount, state } = container;
-    const again = wantsRestart(hostConfig.RestartPolicy, {
-      exitCode: exit.exitCode,
-      restartCount,
-      stoppedByUser: state.stoppedByUser,
-    });
     this.tell(container, 'die', { exitCode: String(exit.exitCode) });
     await runtime.clean(id);
     await this.#connectivity.close(id);
-    return this.#setState(id, {
-      status: again ? 'restarting' : 'exited',
-      pid: 0,
-      exitCode: exit.exitCode,
-      oomKilled: exit.oomKilled,
-      finishedAt: exit.at,
+    const { exitCode, oomKilled, at: finishedAt } = exit;
+    return this.#update(id, (record) => {
+      // Asked now: it may have been stopped by its user a moment ago.
+      const { hostConfig, restartCount, state } = record;
+      const again = wantsRestart(hostConfig.RestartPolicy, { ...state, exitCode, restartCount });
+      const status = again ? 'restarting' : 'exited';
+      return { ...record, state: { ...state, status, pid: 0, exitCode, oomKilled, finishedAt } };
     });
   }
 
@@ -307,7 +314,14 @@ export class Lifecycle {
   }
 
   async #signal(container: ContainerRecord, signal: number): Promise<void> {
-    await this.#context.runtime.signal(container.id, signal);
+    try {
+      await this.#context.runtime.signal(container.id, signal);
+    } catch (error) {
+      // Its process may have ended by itself, and its end be under way.
+      const now = await this.locks.run(container.id, async () => this.#context.ledger.container.get(container.id));
+      if (now && isAlive(now)) throw error;
+      throw new EngineError('conflict', `Container ${container.id} is not running`, { cause: error });
+    }
     this.tell(container, 'kill', { signal: String(signal) });
   }
 
@@ -338,6 +352,13 @@ export class Lifecycle {
     });
     return value;
   }
+}
+
+/** Swallows refusals of one kind. */
+function unless(code: ErrorCode): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof EngineError && error.code === code)) throw error;
+  };
 }
 
 export function isAlive({ state }: ContainerRecord): boolean {

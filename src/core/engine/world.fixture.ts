@@ -230,6 +230,15 @@ export class World {
     }
   }
 
+  /** Lets as much time pass as the task takes. */
+  async during<T>(task: Promise<T>): Promise<T> {
+    let done = false;
+    const noteEnd = (): void => void (done = true);
+    task.then(noteEnd, noteEnd);
+    for (await this.settle(); !done; await this.settle()) this.clock.advance(this.clock.untilNext ?? 0);
+    return task;
+  }
+
   async create(name: string, wish?: ContainerWish): Promise<string> {
     return (await this.engine.containers.create(containerRequest(name, wish))).id;
   }
