@@ -68,7 +68,7 @@ describe('networks', () => {
     await world.network('used');
     await world.network('kept', { labels: { keep: 'yes' } });
     await world.network('old');
-    await world.clock.advance(60_000);
+    world.clock.advance(60_000);
     const until = world.clock.now();
     await world.network('young');
     await world.run('web', { network: 'used' });

@@ -232,10 +232,14 @@ export class World {
 
   /** Lets as much time pass as the task takes. */
   async during<T>(task: Promise<T>): Promise<T> {
-    let done = false;
-    const noteEnd = (): void => void (done = true);
+    const waiting = new Set([task]);
+    const noteEnd = (): void => void waiting.clear();
     task.then(noteEnd, noteEnd);
-    for (await this.settle(); !done; await this.settle()) this.clock.advance(this.clock.untilNext ?? 0);
+    await this.settle();
+    while (waiting.size > 0) {
+      this.clock.advance(this.clock.untilNext ?? 0);
+      await this.settle();
+    }
     return task;
   }
 
