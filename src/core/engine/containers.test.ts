@@ -101,7 +101,16 @@ describe('a life', () => {
     await world.engine.containers.pause('web');
     await world.engine.containers.stop('web');
     expect(world.status('web')).toBe('exited');
-    expect(world.told(id).slice(3, 6)).toEqual(['pause', 'unpause', 'pause']);
+    expect(world.told(id).slice(3)).toEqual([
+      'pause',
+      'unpause',
+      'pause',
+      'kill 15',
+      'unpause',
+      'die 143',
+      'disconnect',
+      'stop',
+    ]);
   });
 
   test('one whose program is missing tells why, and is as good as never started', async () => {

@@ -74,9 +74,9 @@ export class Lifecycle {
     // Before anything is awaited: it may end by itself meanwhile.
     const gone = this.waiters.wait(container.id, 'not-running');
     await this.#setState(container.id, { stoppedByUser: true });
-    if (container.state.status === 'paused') await this.#context.runtime.unpause(container.id);
     const hasEnded = unless('conflict');
     await this.#signal(container, signal).catch(hasEnded);
+    await this.#thaw(container);
     if (!(await this.#within(seconds, gone))) await this.#signal(container, SIGKILL).catch(hasEnded);
     await gone;
     this.tell(container, 'stop');
@@ -103,8 +103,8 @@ export class Lifecycle {
     const fatal = number === SIGKILL || number === parseSignal(container.config.StopSignal || 'TERM');
     const gone = number === SIGKILL ? this.waiters.wait(container.id, 'not-running') : undefined;
     if (fatal) await this.#setState(container.id, { stoppedByUser: true });
-    if (number === SIGKILL && container.state.status === 'paused') await this.#context.runtime.unpause(container.id);
     await this.#signal(container, number);
+    if (number === SIGKILL) await this.#thaw(container);
     await gone;
   }
 
@@ -323,6 +323,17 @@ export class Lifecycle {
       throw new EngineError('conflict', `Container ${container.id} is not running`, { cause: error });
     }
     this.tell(container, 'kill', { signal: String(signal) });
+  }
+
+  /** Lets a paused process take note of the signal that is to end it. */
+  async #thaw(container: ContainerRecord): Promise<void> {
+    const { ledger, runtime } = this.#context;
+    await this.locks.run(container.id, async () => {
+      if (ledger.container.get(container.id)?.state.status !== 'paused') return;
+      await runtime.unpause(container.id);
+      await this.#setState(container.id, { status: 'running' });
+      this.tell(container, 'unpause');
+    });
   }
 
   /** Whether `gone` came within that time; -1 waits for ever. */

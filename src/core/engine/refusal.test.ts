@@ -28,6 +28,12 @@ const CHANGES: readonly Change[] = [
   { what: 'container start', run: ({ engine }) => engine.containers.start('waiting') },
 ];
 
+/** A container that could not be started remembers why, as Docker's does. */
+const withoutErrors = (state: unknown): unknown =>
+  JSON.parse(JSON.stringify(state), (name, value: unknown) =>
+    ['error', 'exitCode', 'finishedAt'].includes(name) ? undefined : value,
+  );
+
 describe.each(CHANGES)('$what', ({ run }) => {
   test.each(['kernel', 'sockets'] as const)('each step of it refused by the %s, one after the other', async (port) => {
     const world = await scene();
@@ -49,7 +55,7 @@ describe.each(CHANGES)('$what', ({ run }) => {
       }
       expect(String(error)).toContain('Cannot allocate memory');
       expect(world.events).toHaveLength(events);
-      expect(await world.state()).toEqual(before);
+      expect(withoutErrors(await world.state())).toEqual(withoutErrors(before));
     }
     await world.expectSound();
   });

@@ -233,7 +233,7 @@ export class World {
   /** Lets as much time pass as the task takes. */
   async during<T>(task: Promise<T>): Promise<T> {
     const waiting = new Set([task]);
-    const noteEnd = (): void => void waiting.clear();
+    const noteEnd = (): void => waiting.clear();
     task.then(noteEnd, noteEnd);
     await this.settle();
     while (waiting.size > 0) {
