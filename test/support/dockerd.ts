@@ -25,9 +25,11 @@ export class Dockerd {
     const netns = `${name}-${process.pid}`;
     await run('ip', ['netns', 'add', netns]);
     await run('ip', ['-n', netns, 'link', 'set', 'lo', 'up']);
-    await run('ip', ['-n', netns, 'link', 'add', 'uplink0', 'type', 'veth', 'peer', 'name', 'uplink1']);
+    // The other end of the wire is in a namespace that nothing else is in.
+    await run('ip', ['netns', 'add', worldOf(netns)]);
+    await run('ip', `link add uplink0 netns ${netns} type veth peer name uplink0 netns ${worldOf(netns)}`.split(' '));
     await run('ip', ['-n', netns, 'address', 'add', '198.51.100.1/24', 'dev', 'uplink0']);
-    for (const link of ['uplink0', 'uplink1']) await run('ip', ['-n', netns, 'link', 'set', link, 'up']);
+    for (const end of [netns, worldOf(netns)]) await run('ip', ['-n', end, 'link', 'set', 'uplink0', 'up']);
     await run('ip', ['-n', netns, 'route', 'add', 'default', 'via', '198.51.100.2']);
     const log = openSync(join(directory, 'dockerd.log'), 'w');
     const child = spawn(
@@ -97,7 +99,9 @@ export class Dockerd {
       .map((line) => line.split(' ')[1] ?? '')
       .filter((path) => path.startsWith(`${this.directory}/`));
     for (const path of ours.toReversed()) await run('umount', ['-l', path]);
-    await run('ip', ['netns', 'delete', this.netns]);
+    for (const end of [this.netns, worldOf(this.netns)]) await run('ip', ['netns', 'delete', end]);
     await rm(this.directory, { recursive: true, force: true });
   }
 }
+
+const worldOf = (netns: string): string => `${netns}-world`;

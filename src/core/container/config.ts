@@ -63,9 +63,9 @@ export interface HostConfig {
   readonly Mounts?: readonly MountRequest[];
   readonly CapAdd: Strings | null;
   readonly CapDrop: Strings | null;
-  readonly Dns: Strings;
-  readonly DnsOptions: Strings;
-  readonly DnsSearch: Strings;
+  readonly Dns: Strings | null;
+  readonly DnsOptions: Strings | null;
+  readonly DnsSearch: Strings | null;
   readonly ExtraHosts: Strings | null;
   readonly GroupAdd: Strings | null;
   readonly IpcMode: string;

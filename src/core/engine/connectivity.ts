@@ -144,9 +144,9 @@ export class Connectivity {
     await runtime.writeEtc(containerId, 'hostname', `${Hostname}${Domainname ? `.${Domainname}` : ''}\n`);
     const { Dns, DnsSearch, DnsOptions } = container.hostConfig;
     const asked = {
-      dns: Dns.length ? Dns : settings.dns,
-      dnsSearch: DnsSearch.length ? DnsSearch : settings.dnsSearch,
-      dnsOptions: DnsOptions.length ? DnsOptions : settings.dnsOptions,
+      dns: Dns?.length ? Dns : settings.dns,
+      dnsSearch: DnsSearch?.length ? DnsSearch : settings.dnsSearch,
+      dnsOptions: DnsOptions?.length ? DnsOptions : settings.dnsOptions,
     };
     const outside = parseResolvConf(await host.resolvConf());
     const named = this.endpointsOf(containerId).some(({ network }) => !isPredefined(network.name));

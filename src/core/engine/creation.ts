@@ -94,7 +94,7 @@ function validateHostConfig({ ledger }: Context, request: ContainerRequest): str
       new EngineError('invalid', `conflicting options: ${what} and the container type network mode`);
     if (config.Hostname) throw new EngineError('invalid', 'conflicting options: hostname and the network mode');
     if (hostConfig.Links?.length) throw conflict('host links');
-    if (hostConfig.Dns.length) throw new EngineError('invalid', 'conflicting options: dns and the network mode');
+    if (hostConfig.Dns?.length) throw new EngineError('invalid', 'conflicting options: dns and the network mode');
     if (hostConfig.ExtraHosts?.length) {
       throw new EngineError('invalid', 'conflicting options: custom host-to-IP mapping and the network mode');
     }

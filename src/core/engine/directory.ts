@@ -63,7 +63,7 @@ export class Directory implements Names {
     const record = this.#ledger.sandbox.get(sandbox);
     const container = record && this.#ledger.container.get(record.containerId);
     if (!container) return { servers: [] };
-    const own = container.hostConfig.Dns;
+    const own = container.hostConfig.Dns ?? [];
     if (own.length > 0) {
       return { servers: own.slice(0, MAX_SERVERS).map((address) => ({ address, from: 'sandbox' })) };
     }

@@ -20,7 +20,6 @@ const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/pro
 const SHM_SIZE = 64 * 1024 * 1024;
 
 const list = v.optional(v.nullable(v.array(v.unknown(), '[]*blkiodev.ThrottleDevice')), null);
-const plainStrings = v.optional(v.array(v.string('string'), '[]string'), []);
 const nullable = <S extends v.GenericSchema>(schema: S) => v.optional(v.nullable(schema), null);
 const integerOrNull = nullable(v.pipe(v.number('int64'), v.integer('int64')));
 
@@ -106,9 +105,9 @@ export const hostConfigSchema = struct('container.HostConfig', {
   CapAdd: strings,
   CapDrop: strings,
   CgroupnsMode: string,
-  Dns: plainStrings,
-  DnsOptions: plainStrings,
-  DnsSearch: plainStrings,
+  Dns: strings,
+  DnsOptions: strings,
+  DnsSearch: strings,
   ExtraHosts: strings,
   GroupAdd: strings,
   IpcMode: string,

@@ -1,0 +1,86 @@
+/** The differences that are meant to be, each with its reason. Anything else fails a sequence. */
+import { compare, type Difference } from './compare.ts';
+import type { Observation } from './observe.ts';
+
+interface Allowance {
+  readonly why: string;
+  readonly path: RegExp;
+  /** What is left of both when this is forgiven; nothing: all of it. */
+  readonly leave?: (difference: Difference, theirs: Observation) => readonly [theirs: unknown, ours: unknown];
+}
+
+const forgiveIf = (holds: (difference: Difference) => boolean): NonNullable<Allowance['leave']> => {
+  return (difference) => (holds(difference) ? [null, null] : [difference.theirs, difference.ours]);
+};
+
+export const ALLOWANCES: readonly Allowance[] = [
+  {
+    why: 'The raw table holds the hardening of Docker 28: no direct access to container addresses from other machines.',
+    path: /^host › ip6?tables › raw/,
+  },
+  {
+    why: 'dockerd 20.10 shows the gateway of its default bridge from its second start on.',
+    path: /^networks › <bridge> › IPAM › Config › 0 › Gateway$/,
+    leave: forgiveIf(({ theirs }) => theirs === undefined),
+  },
+  {
+    why: 'Later Docker has DOCKER-USER for IPv6 too.',
+    path: /^host › ip6tables › filter( DOCKER-USER| FORWARD)?$/,
+    leave: ({ theirs, ours }) => [theirs, without(ours, /^-A FORWARD -j DOCKER-USER$|^-A DOCKER-USER |^DOCKER-USER /)],
+  },
+  {
+    why: 'dockerd 20.10 leads to its IPv6 chains from the first IPv6 network on, and then in the order of the moment.',
+    path: /^host › ip6tables › (nat OUTPUT|nat PREROUTING|filter FORWARD)$/,
+    leave: ({ theirs, ours }) => {
+      const leads = /^-A (OUTPUT|PREROUTING|FORWARD) .*-j DOCKER(-ISOLATION-STAGE-1)?$/;
+      return theirs === undefined ? [[], without(ours, leads)] : [theirs, ours];
+    },
+  },
+  {
+    why: 'dockerd 20.10 isolates networks without IPv6 in ip6tables too, which nothing passes.',
+    path: /^host › ip6tables › filter DOCKER-ISOLATION-STAGE-/,
+    leave: ({ theirs, ours }, observed) => {
+      const bridges = Object.entries(observed['networks'] as Record<string, ObservedNetwork>)
+        .filter(([, { EnableIPv6 }]) => !EnableIPv6)
+        .map(([name, { Options }]) => Options['com.docker.network.bridge.name'] ?? `br-${name.replace('>', ':12>')}`);
+      return [without(theirs, (line) => bridges.some((bridge) => line.includes(` ${bridge} `))), ours];
+    },
+  },
+  {
+    why: "Later Docker checks a new network's subnets at once, and answers 400 with all that is wrong.",
+    path: /^answer$/,
+    leave: forgiveIf(({ ours }) => (ours as Answered).body?.message?.startsWith('invalid network config:') ?? false),
+  },
+];
+
+interface ObservedNetwork {
+  readonly EnableIPv6: boolean;
+  readonly Options: Readonly<Record<string, string>>;
+}
+
+interface Answered {
+  readonly status: number;
+  readonly body?: { readonly message?: string };
+}
+
+/** The differences that no allowance covers. */
+export function unexplained(differences: readonly Difference[], theirs: Observation): readonly Difference[] {
+  return differences.flatMap((difference) => {
+    let rest = difference;
+    for (const { path, leave } of ALLOWANCES) {
+      if (!path.test(difference.path)) continue;
+      const [left, right] = leave ? leave(rest, theirs) : [null, null];
+      rest = { ...rest, theirs: left, ours: right };
+    }
+    return compare(orNothing(rest.theirs), orNothing(rest.ours)).length > 0 ? [rest] : [];
+  });
+}
+
+/** No lines are the same as no chain. */
+const orNothing = (value: unknown): unknown => (Array.isArray(value) && value.length === 0 ? null : (value ?? null));
+
+/** The lines that do not match; nothing is no line. */
+function without(lines: unknown, pattern: RegExp | ((line: string) => boolean)): string[] {
+  const matches = typeof pattern === 'function' ? pattern : (line: string) => pattern.test(line);
+  return ((lines as readonly string[] | undefined) ?? []).filter((line) => !matches(line));
+}

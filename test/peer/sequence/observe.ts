@@ -1,0 +1,164 @@
+/** Everything that is compared of one side, as plain data in which names, not ids or times, stand. */
+import { readFile } from 'node:fs/promises';
+import type { Api } from '../../support/api.ts';
+import type { NamespaceShell } from '../../support/shell.ts';
+import type { IdNames } from './names.ts';
+
+export type Observation = Readonly<Record<string, unknown>>;
+
+interface Inspected {
+  readonly Id: string;
+  readonly Name: string;
+  readonly Created: string;
+  readonly State: { readonly Pid: number; readonly Running: boolean };
+  readonly HostConfig: { readonly NetworkMode: string };
+  readonly HostsPath: string;
+  readonly NetworkSettings: { readonly SandboxKey: string };
+}
+
+export async function observe(api: Api, shell: NamespaceShell, names: IdNames): Promise<Observation> {
+  const listed = await api.get<{ Id: string; Name: string }[]>('/networks');
+  const networks = await Promise.all(listed.map(({ Id }) => api.get<object>(`/networks/${Id}`)));
+  const summaries = await api.get<{ Id: string; Ports: object[] }[]>('/containers/json?all=1');
+  const containers = await Promise.all(summaries.map(({ Id }) => api.get<Inspected>(`/containers/${Id}/json`)));
+  // A namespace of its own, which a host container has not.
+  const inside = containers.filter(({ State, HostConfig }) => State.Running && HostConfig.NetworkMode !== 'host');
+  const [rules = '', rules6 = '', addresses = '', routes = '', routes6 = '', ...insides] = await shell.run([
+    'iptables-save',
+    'ip6tables-save',
+    'ip -j address',
+    'ip -j route',
+    'ip -j -6 route',
+    ...inside.flatMap(({ State }) =>
+      ['address', 'route', '-6 route'].map((what) => `nsenter -t ${State.Pid} -n ip -j ${what}`),
+    ),
+  ]);
+  const host = {
+    iptables: chains(rules),
+    ip6tables: chains(rules6),
+    links: parseList<Link>(addresses).map((link) => presentLink(link, true)),
+    routes: presentRoutes(routes),
+    routes6: presentRoutes(routes6),
+  };
+  const sandboxes = inside.map(({ Id }, index): [string, object] => [
+    Id,
+    {
+      links: parseList<Link>(insides[index * 3]).map((link) => presentLink(link, false)),
+      routes: presentRoutes(insides[index * 3 + 1]),
+      routes6: presentRoutes(insides[index * 3 + 2]),
+    },
+  ]);
+  const files = await Promise.all(
+    inside.map(async ({ Id, HostsPath }): Promise<[string, string[]]> => [
+      Id,
+      (await readFile(HostsPath, 'utf8').catch(String)).split('\n'),
+    ]),
+  );
+  const byId = <T extends { Id: string }>(rows: readonly T[], shown: (row: T) => object): object =>
+    Object.fromEntries(rows.map((row) => [row.Id, shown(row)]));
+  const text = names.normalise(
+    canonical({
+      host,
+      sandboxes: Object.fromEntries(sandboxes),
+      hosts: Object.fromEntries(files),
+      networks: byId(networks as { Id: string; Created: string }[], ({ Created: _, ...shown }) => shown),
+      containers: byId(containers, presentContainer),
+      listed: byId(summaries, ({ Ports, ...shown }) => presentSummary(Ports, shown)),
+    }),
+  );
+  // Ids are in no order; names are.
+  return JSON.parse(canonical(JSON.parse(text))) as Observation;
+}
+
+/** JSON with sorted keys. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
+
+/** `nat DOCKER` -> its rules in order, `nat` -> its chains with their policies. */
+function chains(save: string): Record<string, string[]> {
+  const found: Record<string, string[]> = {};
+  let table = '';
+  for (const line of save.split('\n')) {
+    if (line.startsWith('*')) table = line.slice(1);
+    else if (line.startsWith(':')) {
+      const [chain = '', policy = ''] = line.slice(1).split(' ');
+      if (policy === '-' || policy === 'DROP') (found[table] ??= []).push(`${chain} ${policy}`);
+    } else if (line.startsWith('-A ')) (found[`${table} ${line.split(' ')[1]}`] ??= []).push(line);
+  }
+  for (const [key, rows] of Object.entries(found)) if (!key.includes(' ')) rows.sort();
+  return found;
+}
+
+interface Link {
+  readonly ifname: string;
+  readonly link?: string;
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  readonly master?: string;
+  readonly operstate: string;
+  readonly address: string;
+  readonly addr_info: readonly {
+    readonly local: string;
+    readonly prefixlen: number;
+    readonly broadcast?: string;
+    readonly scope: string;
+    readonly label?: string;
+  }[];
+}
+
+/** The MAC addresses on the host are random, and so is what the kernel makes of them. */
+function presentLink({ ifname, flags, mtu, master, operstate, address, addr_info }: Link, onHost: boolean): object {
+  const addresses = addr_info.map(
+    ({ local, prefixlen, broadcast = '', scope, label = '' }) =>
+      `${onHost ? local.replace(/^fe80::(?!1$).*/, 'fe80::<some>') : local}/${prefixlen} ${broadcast} ${scope} ${label}`,
+  );
+  return {
+    name: ifname,
+    flags: flags.toSorted(),
+    mtu,
+    master,
+    operstate,
+    ...(onHost ? {} : { mac: address }),
+    addresses: addresses.sort(),
+  };
+}
+
+function presentRoutes(json: string | undefined): string[] {
+  return parseList<Record<string, unknown>>(json)
+    .map(({ dst, gateway, dev, protocol, scope, prefsrc, metric, flags, type }) =>
+      canonical({ dst, gateway, dev, protocol, scope, prefsrc, metric, flags, type }),
+    )
+    .sort();
+}
+
+const parseList = <T>(json: string | undefined): T[] => (json?.trim() ? (JSON.parse(json) as T[]) : []);
+
+const PATHS = ['ResolvConfPath', 'HostnamePath', 'HostsPath', 'LogPath'];
+
+function presentContainer({ Id: _, Created: __, ...inspected }: Inspected): object {
+  const shown: Record<string, unknown> = { ...inspected };
+  for (const path of [...PATHS, 'GraphDriver']) delete shown[path];
+  const { Pid, StartedAt, FinishedAt, ...state } = shown['State'] as Record<string, unknown>;
+  const { SandboxKey, ...settings } = inspected.NetworkSettings;
+  return {
+    ...shown,
+    State: { ...state, hasPid: Pid !== 0, started: isTime(StartedAt), finished: isTime(FinishedAt) },
+    NetworkSettings: { ...settings, hasSandboxKey: SandboxKey !== '' },
+  };
+}
+
+const isTime = (time: unknown): boolean => !String(time).startsWith('0001');
+
+function presentSummary(ports: readonly object[], { Created: _, Status, ...shown }: Record<string, unknown>): object {
+  return {
+    ...shown,
+    Status: String(Status).replace(/(Up|\) ).*/, '$1'),
+    // dockerd lists them as a map gives them.
+    Ports: ports.map(canonical).sort(),
+  };
+}

@@ -1,0 +1,76 @@
+/** One of the two engines: plays steps, and says what came of them. */
+import { Api, type Answer } from '../../support/api.ts';
+import { NamespaceShell } from '../../support/shell.ts';
+import { IdNames } from './names.ts';
+import { canonical, observe, type Observation } from './observe.ts';
+import type { Step } from './step.ts';
+
+const PREDEFINED = ['bridge', 'host', 'none'];
+
+interface Event {
+  readonly Type: string;
+  readonly Action: string;
+  readonly Actor: { readonly ID: string; readonly Attributes: Record<string, string> };
+}
+
+export class Side {
+  readonly #api: Api;
+  readonly #shell: NamespaceShell;
+  readonly #following = new AbortController();
+  #names = new IdNames();
+  #events: Event[] = [];
+
+  private constructor(socket: string, netns: string) {
+    this.#api = new Api(socket);
+    this.#shell = new NamespaceShell(netns);
+  }
+
+  static async open(socket: string, netns: string): Promise<Side> {
+    const side = new Side(socket, netns);
+    await side.#api.follow('/events', (line) => side.#events.push(JSON.parse(line) as Event), side.#following.signal);
+    await side.clear();
+    return side;
+  }
+
+  /** Removes what a sequence made. */
+  async clear(): Promise<void> {
+    for (const { Id } of await this.#api.get<{ Id: string }[]>('/containers/json?all=1')) {
+      await this.#api.call('DELETE', `/containers/${Id}?force=1`);
+    }
+    this.#names = new IdNames();
+    for (const { Id, Name } of await this.#api.get<{ Id: string; Name: string }[]>('/networks')) {
+      if (PREDEFINED.includes(Name)) this.#names.add(Name, Id);
+      else await this.#api.call('DELETE', `/networks/${Id}`);
+    }
+    this.#events = [];
+  }
+
+  /** Plays a step; the answer has names for ids. */
+  async play({ method, path, body }: Step): Promise<Answer> {
+    this.#events = [];
+    const text = this.#names.fill(JSON.stringify(body ?? null));
+    const answer = await this.#api.call(method, this.#names.fill(path), JSON.parse(text) ?? undefined);
+    const id = (answer.body as { Id?: string } | undefined)?.Id;
+    const name = /name=(\w+)/.exec(path)?.[1] ?? (body as { Name?: string } | undefined)?.Name;
+    if (answer.status === 201 && id && name) this.#names.add(name, id);
+    return {
+      status: answer.status,
+      body: JSON.parse(this.#names.normalise(canonical(answer.body ?? null))) as unknown,
+    };
+  }
+
+  async observe(): Promise<Observation> {
+    const observation = await observe(this.#api, this.#shell, this.#names);
+    return { ...observation, events: this.#events.map((event) => this.#presentEvent(event)) };
+  }
+
+  #presentEvent({ Type, Action, Actor }: Event): string {
+    return this.#names.normalise(`${Type} ${Action} ${Actor.ID} ${canonical(Actor.Attributes)}`);
+  }
+
+  close(): void {
+    this.#following.abort();
+    this.#shell.close();
+    this.#api.close();
+  }
+}
