@@ -38,6 +38,12 @@ interface Library {
   readonly error: (context: Context) => string;
 }
 
+interface Result {
+  readonly failed: boolean;
+  readonly output: string;
+  readonly error: string;
+}
+
 let library: Library | undefined;
 
 function load(): Library {
@@ -74,23 +80,36 @@ export class Nftables {
     return output === '' ? [] : (JSON.parse(output) as { nftables: readonly NftCommand[] }).nftables;
   }
 
+  /** Does lines in nftables' own language as one transaction. Throws NftError, whose index is the refused line's. */
+  runLines(lines: readonly string[]): void {
+    const { failed, error } = this.#runText(lines.join('\n'), false);
+    if (!failed) return;
+    // An error shows the line that it is about.
+    const index = lines.findIndex((line) => error.includes(`\n${line}\n`));
+    throw new NftError(error.trim().split('\n')[0] ?? '', codeOf(error), index < 0 ? undefined : index);
+  }
+
   close(): void {
     if (this.#context) library?.free(this.#context);
     this.#context = null;
   }
 
-  #run(commands: readonly NftCommand[], dry: boolean): { failed: boolean; output: string; error: string } {
+  #run(commands: readonly NftCommand[], dry: boolean): Result {
+    return this.#runText(JSON.stringify({ nftables: commands }), dry);
+  }
+
+  #runText(text: string, dry: boolean): Result {
     const nft = (library ??= load());
     const context = (this.#context ??= open(nft));
     nft.setDryRun(context, dry);
-    const status = nft.run(context, JSON.stringify({ nftables: commands }));
+    const status = nft.run(context, text);
     return { failed: status !== 0, output: nft.output(context), error: nft.error(context) };
   }
 
   /** The library's JSON errors bear no position: the shortest beginning that is refused tells the command. */
   #refusal(commands: readonly NftCommand[], error: string): NftError {
     const words = error.trim().replace(/^internal:0:0-0: /gm, '');
-    const code = [...ERRNO].find(([text]) => words.includes(text))?.[1] ?? '';
+    const code = codeOf(error);
     const isRefused = (count: number) => this.#run(commands.slice(0, count), true).failed;
     if (!isRefused(commands.length)) return new NftError(words, code, undefined);
     let accepted = 0;
@@ -109,6 +128,10 @@ export class Nftables {
 const ERRNO: ReadonlyMap<string, string> = new Map(
   Object.entries(constants.errno).map(([code, errno]) => [describeErrno(errno).text, code]),
 );
+
+function codeOf(error: string): string {
+  return [...ERRNO].find(([text]) => error.includes(text))?.[1] ?? '';
+}
 
 function open(nft: Library): Context {
   const context = nft.create(NFT_CTX_DEFAULT);

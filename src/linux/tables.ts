@@ -1,9 +1,12 @@
-/** Our tables of nftables: a change is one transaction, in process, whatever the number of objects. */
+/**
+ * Our tables of nftables: a change is one transaction, in process, whatever the number of objects. Only new
+ * tables and sets, which are the engine's own and empty, are declared in one before it.
+ */
 import { KernelError, type Scope } from '../core/engine/kernel.ts';
 import type { JsonObject } from '../core/firewall/nft/ruleset.ts';
 import { nftObjects } from '../core/firewall/nftables/listing.ts';
 import { TABLE } from '../core/firewall/nftables/sheet.ts';
-import { nftCommands, type NftStep } from '../core/firewall/nftables/transaction.ts';
+import { nftCommands, nftDeclarations, type NftStep } from '../core/firewall/nftables/transaction.ts';
 import type { Family } from '../core/firewall/rule.ts';
 import { key } from '../core/plan/key.ts';
 import type { NftObject } from '../core/plan/object.ts';
@@ -31,7 +34,7 @@ function list(nft: Nftables): readonly NftObject[] {
   });
 }
 
-/** Does the steps in one transaction. Throws a KernelError, and then nothing has changed. */
+/** Does the steps, all or none. Throws a KernelError, and then nothing has changed. */
 export function applyTables(nft: Nftables, steps: readonly NftStep[]): Undo {
   const done = apply(nft, steps);
   return () => void apply(nft, undo(done));
@@ -48,15 +51,20 @@ function apply(nft: Nftables, steps: readonly NftStep[]): readonly NftStep[] {
 }
 
 function transact(nft: Nftables, steps: readonly NftStep[], together: boolean): KernelError | undefined {
+  const declarations = nftDeclarations(steps);
   const commands = nftCommands(steps, together);
-  if (commands.length === 0) return undefined;
+  let declared = false;
   try {
-    nft.run(commands.map(({ command }) => command));
+    if (declarations.length > 0) nft.runLines(declarations.map(({ line }) => line));
+    declared = true;
+    if (commands.length > 0) nft.run(commands.map(({ command }) => command));
     return undefined;
   } catch (error) {
     if (!(error instanceof NftError)) throw error;
-    const step = error.index === undefined ? undefined : commands[error.index]?.steps[0];
-    return new KernelError(`${step ? `${step.op} ${key(step.object)}: ` : ''}${error.message}`, step, error.code);
+    if (declared && declarations.length > 0) nft.run(declarations.toReversed().map(({ undo }) => undo));
+    const { index, message, code } = error;
+    const step = index === undefined ? undefined : declared ? commands[index]?.steps[0] : declarations[index]?.step;
+    return new KernelError(`${step ? `${step.op} ${key(step.object)}: ` : ''}${message}`, step, code);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Records for tests, as docker's commands would make them. */
+import { macFromIpv4 } from '../address/mac.ts';
 import type { EndpointRecord, PortBinding, SandboxRecord } from '../network/endpoint.ts';
 import type { BridgeSettings, NetworkRecord } from '../network/network.ts';
 import type { FirewallOptions, Place } from './layout.ts';
@@ -90,7 +91,7 @@ export function place(
     sandboxId: `${container}-sandbox`,
     interfaceName: 'eth0',
     hostInterface: `veth-${container}`,
-    mac: '02:42:ac:12:00:02',
+    mac: ipv4 && macFromIpv4(ipv4.split('/')[0]!),
     ipv4,
     ipv6: '',
     linkLocalAddresses: [],

@@ -52,6 +52,11 @@ class EndpointElements {
     const why = `Published port: what arrives at ${where}/${protocol} goes to port ${containerPort} of ${this.#container}.`;
     if (!host || isUnspecified(host)) this.sheet.element('ports', [protocol, hostPort], why, { value });
     else this.sheet.element('ports-at', [hostAddress, protocol, hostPort], why, { value });
+    this.sheet.element(
+      'hairpins',
+      [this.#address, this.#address],
+      `When ${this.#container} calls its own published ports, it gets the host's address as its caller.`,
+    );
   }
 
   /** Lets new connections to the port in, whoever they are from. */

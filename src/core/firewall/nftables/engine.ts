@@ -148,6 +148,7 @@ function translation(sheet: Sheet, { userlandProxy }: FirewallOptions): void {
   );
   sheet.set('masqueraded', [LINK], "The bridges whose packets get the host's address when they leave.");
   sheet.map('sources', [LINK], [address(family)], 'The bridges whose packets get a chosen address when they leave.');
+  sheet.set('hairpins', [address(family), address(family)], 'Containers with published ports, each with itself.');
   sheet.chain(
     'publish',
     undefined,
@@ -208,7 +209,12 @@ function translation(sheet: Sheet, { userlandProxy }: FirewallOptions): void {
     base('nat', 'postrouting', SRCNAT),
     [
       rule(
-        "A container that calls a published port by the host's address gets the host's as its own: the answer must come back through the host.",
+        "A container that calls its own published port gets the host's address as its caller: it would not take an answer to itself from outside.",
+        among(concat(source(family), destination(family)), 'hairpins'),
+        MASQUERADE,
+      ),
+      rule(
+        "A container that calls another's published port gets the host's address as its own: the answer must come back through the host.",
         among(inLink, 'bridges'),
         among(outLink, 'bridges'),
         translated,

@@ -1,13 +1,22 @@
 /**
- * Steps as one transaction of nftables.
+ * Steps as a transaction of nftables.
  *
- * The commands stand so that each finds what it needs, whatever the order of the steps: new tables,
- * sets and chains, elements that go, the rules of chains, elements that come, and at last chains,
- * sets and tables that go. A chain's rules are written together.
+ * The commands stand so that each finds what it needs, whatever the order of the steps: new chains,
+ * elements that go, the rules of chains, elements that come, and at last chains, sets and tables
+ * that go. A chain's rules are written together. New tables and sets are declared before, apart.
  */
-import type { Desired, NftChainObject, NftElementObject, NftObject, NftValue } from '../../plan/object.ts';
+import type {
+  Desired,
+  NftChainObject,
+  NftElementObject,
+  NftObject,
+  NftSetObject,
+  NftTableObject,
+  NftValue,
+} from '../../plan/object.ts';
 import type { Step } from '../../plan/step.ts';
 import type { Json, JsonObject } from '../nft/ruleset.ts';
+import { RuleTextError } from '../word.ts';
 
 export type NftStep = Step<NftObject>;
 
@@ -31,6 +40,48 @@ export function isNftObject(object: Step['object']): object is Desired<NftObject
     default:
       return false;
   }
+}
+
+/** A line in nftables' own language, the step that it does, and the command that takes it back. */
+export interface NftDeclaration {
+  readonly line: string;
+  readonly step: NftStep;
+  readonly undo: JsonObject;
+}
+
+/**
+ * New tables and sets, in nftables' own language: in JSON the library makes a set of a map whose
+ * values have several parts (seen in 1.0.6), and crashes when a rule looks something up in it.
+ */
+export function nftDeclarations(steps: readonly NftStep[]): NftDeclaration[] {
+  const declarations: NftDeclaration[] = [];
+  for (const kind of ['nft-table', 'nft-set'] as const) {
+    for (const step of steps) {
+      const { op, object } = step;
+      if (op !== 'add' || object.kind !== kind) continue;
+      if (object.kind === 'nft-table') {
+        const line = `create table ${object.family} ${plain(object.name)}`;
+        declarations.push({ line, step, undo: deletion(object) });
+      } else {
+        const { family, table, name, type, map } = object;
+        const types = [type, ...(map ? [map] : [])].map((parts) => parts.map(plain).join(' . ')).join(' : ');
+        const line = `create ${map ? 'map' : 'set'} ${family} ${plain(table)} ${plain(name)} { type ${types} ; }`;
+        declarations.push({ line, step, undo: deletion(object) });
+      }
+    }
+  }
+  return declarations;
+}
+
+function plain(word: string): string {
+  if (!/^[A-Za-z][\w-]*$/.test(word)) throw new RuleTextError(`${JSON.stringify(word)} can't stand in a declaration`);
+  return word;
+}
+
+function deletion(object: NftTableObject | NftSetObject): JsonObject {
+  const { family, name } = object;
+  if (object.kind === 'nft-table') return { delete: { table: { family, name } } };
+  return { delete: { [object.map ? 'map' : 'set']: { family, table: object.table, name } } };
 }
 
 /** `together`: elements of one set share a command, which is quick; else each has its own, which tells whose fault it is. */
@@ -59,21 +110,10 @@ export function nftCommands(steps: readonly NftStep[], together: boolean): NftTr
   for (const step of steps) {
     const { op, object } = step;
     switch (object.kind) {
-      case 'nft-table': {
-        const { family, name } = object;
-        if (op === 'add') write('add table', step, { create: { table: { family, name } } });
-        if (op === 'remove') write('delete table', step, { delete: { table: { family, name } } });
+      case 'nft-table':
+      case 'nft-set':
+        if (op === 'remove') write(object.kind === 'nft-table' ? 'delete table' : 'delete set', step, deletion(object));
         break;
-      }
-      case 'nft-set': {
-        const { family, table, name, type, map } = object;
-        const place = { family, table, name };
-        if (op === 'add' && map)
-          write('add set', step, { create: { map: { ...place, type, map: map.length === 1 ? map[0]! : map } } });
-        else if (op === 'add') write('add set', step, { create: { set: { ...place, type } } });
-        else if (op === 'remove') write('delete set', step, { delete: { [map ? 'map' : 'set']: place } });
-        break;
-      }
       case 'nft-chain':
         if (op === 'change' && !sameBase(step.before as NftChainObject, object)) {
           write('add chain', step, { delete: { chain: nameJson(object) } });
@@ -94,8 +134,6 @@ export function nftCommands(steps: readonly NftStep[], together: boolean): NftTr
 }
 
 const PHASES = [
-  'add table',
-  'add set',
   'add chain',
   'delete element',
   'flush chain',
