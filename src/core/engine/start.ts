@@ -13,7 +13,6 @@ import { Events } from './event.ts';
 import { isAlive } from './lifecycle.ts';
 import { Maintenance } from './maintenance.ts';
 import { NetworkUseCases } from './networks.ts';
-import { PlansOfChanges } from './plans.ts';
 import { settlePredefined } from './predefined.ts';
 import { Ledger } from './records.ts';
 import type { Exit } from './runtime.ts';
