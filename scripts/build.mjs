@@ -9,6 +9,8 @@ await build({
     passerelle: 'src/cli/main.ts',
     worker: 'src/linux/worker.ts',
     demo: 'scripts/demo/main.ts',
+    bench: 'bench/main.ts',
+    probe: 'bench/probe.ts',
   },
   outdir,
   bundle: true,

@@ -183,29 +183,12 @@ export class Stage {
       if (ids.length > 0) await this.outside(this.client, ['rm', '-f', '-v', ...ids]);
       await attempt(this.stopDaemon());
     }
-    await attempt(this.#endLeftProcesses());
+    await attempt(endProcessesOf(this.directory));
     await attempt(this.#unmountAll());
     await attempt(ip('netns', 'delete', this.host));
     await attempt(ip('netns', 'delete', this.world));
     await attempt(rm(this.directory, { recursive: true, force: true }));
     if (problems.length > 0) throw new Error(`clearing up: ${problems.join('; ')}`);
-  }
-
-  /** Monitors and containers whose command line or root lies in our directory: the ones a killed daemon left. */
-  async #endLeftProcesses(): Promise<void> {
-    for (const entry of await readdir('/proc')) {
-      if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
-      const command = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
-      if (!command.includes(this.directory)) continue;
-      const children = await readFile(`/proc/${entry}/task/${entry}/children`, 'utf8').catch(() => '');
-      for (const pid of [...children.split(' ').filter(Boolean), entry]) {
-        try {
-          process.kill(Number(pid), 'SIGKILL');
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-        }
-      }
-    }
   }
 
   async #unmountAll(): Promise<void> {
@@ -219,6 +202,23 @@ export class Stage {
 
   #in(netns: string, command: string, args: readonly string[], options?: CommandOptions): Promise<Output> {
     return this.outside('nsenter', [`--net=/run/netns/${netns}`, command, ...args], options);
+  }
+}
+
+/** Ends monitors and containers whose command line or parent's names a directory: the ones a killed daemon left. */
+export async function endProcessesOf(directory: string): Promise<void> {
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    const command = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
+    if (!command.includes(directory)) continue;
+    const children = await readFile(`/proc/${entry}/task/${entry}/children`, 'utf8').catch(() => '');
+    for (const pid of [...children.split(' ').filter(Boolean), entry]) {
+      try {
+        process.kill(Number(pid), 'SIGKILL');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
   }
 }
 

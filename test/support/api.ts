@@ -10,10 +10,11 @@ export interface Answer {
 
 export class Api {
   readonly #socketPath: string;
-  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+  readonly #agent: http.Agent;
 
-  constructor(socketPath: string) {
+  constructor(socketPath: string, maxSockets = 4) {
     this.#socketPath = socketPath;
+    this.#agent = new http.Agent({ keepAlive: true, maxSockets });
   }
 
   async call(method: string, path: string, body?: unknown): Promise<Answer> {

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { writeBusyboxArchive } from '../../scripts/images.ts';
+import { Api } from '../../test/support/api.ts';
+import { Dockerd } from '../../test/support/dockerd.ts';
+import { run } from '../process.ts';
+import { CONNECTIONS, type Engine, type EngineOptions } from './engine.ts';
+import { answering } from './ready.ts';
+
+export async function openDockerd({ flags = [] }: EngineOptions = {}): Promise<Engine> {
+  const dockerd = await Dockerd.start('bench-dockerd', flags);
+  const archive = join(dockerd.directory, 'busybox.tar');
+  await writeBusyboxArchive(archive);
+  const { code, stderr } = await dockerd.docker('load', '-i', archive);
+  if (code !== 0) throw new Error(`dockerd: ${stderr}`);
+  await run('ip', ['-n', dockerd.world, 'address', 'add', '198.51.100.2/24', 'dev', 'uplink0']);
+  return {
+    name: 'dockerd',
+    api: new Api(dockerd.socket, CONNECTIONS),
+    directory: dockerd.directory,
+    socket: dockerd.socket,
+    netns: dockerd.netns,
+    world: dockerd.world,
+    get pid() {
+      return dockerd.pid;
+    },
+    async restart() {
+      await dockerd.stop();
+      const starting = dockerd.launch();
+      const time = await answering(dockerd.socket);
+      await starting;
+      return time;
+    },
+    async close() {
+      await dockerd.kill();
+      await dockerd.close();
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { writeBusyboxArchive } from '../../scripts/images.ts';
+import { Stage } from '../../scripts/stage.ts';
+import { Api } from '../../test/support/api.ts';
+import { CONNECTIONS, type Engine, type EngineOptions } from './engine.ts';
+import { answering } from './ready.ts';
+
+export async function openPasserelle(
+  backend: 'iptables' | 'nftables',
+  { flags = [] }: EngineOptions = {},
+): Promise<Engine> {
+  const stage = await Stage.set(`bench-${backend}`);
+  // Ours always lets containers live on.
+  const options = ['--firewall-backend', backend, ...flags.filter((flag) => flag !== '--live-restore')];
+  await stage.startDaemon(...options);
+  const archive = join(stage.directory, 'busybox.tar');
+  await writeBusyboxArchive(archive);
+  await stage.docker('load', '-i', archive);
+  return {
+    name: backend,
+    api: new Api(stage.socket, CONNECTIONS),
+    directory: stage.directory,
+    socket: stage.socket,
+    netns: stage.host,
+    world: stage.world,
+    get pid() {
+      return stage.daemonPid!;
+    },
+    async restart() {
+      await stage.stopDaemon();
+      const starting = stage.startDaemon(...options);
+      const time = await answering(stage.socket);
+      await starting;
+      return time;
+    },
+    async close() {
+      await stage.stopDaemon('SIGKILL');
+      await stage.close();
+    },
+  };
+}

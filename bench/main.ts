@@ -1,0 +1,120 @@
+/**
+ * `npm run bench`: the same work by our two back ends and by the peers, in one run. With `--quick` less
+ * of it in two minutes, with `--only NAME` (again and again) a part, with `--write` into RESULTS.md too.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { drawChart } from './chart.ts';
+import { openDockerd } from './engines/dockerd.ts';
+import type { Engine, EngineOptions } from './engines/engine.ts';
+import { openPasserelle } from './engines/passerelle.ts';
+import { describeMachine } from './machine.ts';
+import { printMarkdown, printText } from './report.ts';
+import { type Peer, Sheet, type Unit } from './sheet.ts';
+import type { Bench, Note, Work } from './work.ts';
+import { WORKS } from './works.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    write: { type: 'boolean', default: false },
+  },
+});
+
+const unknown = options.only.filter((name) => !WORKS.some((work) => work.name === name));
+if (unknown.length > 0) {
+  console.error(`no such work: ${unknown.join(', ')}; there is ${WORKS.map(({ name }) => name).join(', ')}`);
+  process.exit(1);
+}
+if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+  console.error('The bench needs Linux and root: it makes network namespaces of its own and changes nothing outside.');
+  process.exit(1);
+}
+
+const say = (message: string): void => console.error(message);
+const sheet = new Sheet();
+/** The engines that all pieces of work share, and those of the present one. */
+const shared: Engine[] = [];
+const own: Engine[] = [];
+
+async function open(engines: Engine[], peers: readonly Peer[], settings?: EngineOptions): Promise<readonly Engine[]> {
+  for (const peer of peers) {
+    if (peer !== 'dockerd' && peer !== 'iptables' && peer !== 'nftables') throw new Error(`${peer} has no daemon`);
+    const engine = await (peer === 'dockerd' ? openDockerd(settings) : openPasserelle(peer, settings));
+    engines.push(engine);
+  }
+  return engines;
+}
+
+async function close(engines: Engine[]): Promise<void> {
+  for (const engine of engines.splice(0)) {
+    engine.api.close();
+    await engine.close();
+  }
+}
+
+async function closeAll(): Promise<void> {
+  await close(own);
+  await close(shared);
+}
+
+function benchFor(work: Work): Bench {
+  const note = (measure: string, peer: Peer, unit: Unit, value: number): void =>
+    sheet.add(work.name, measure, peer, unit, value);
+  return {
+    quick: options.quick,
+    engines: async () => (shared.length > 0 ? shared : open(shared, ['dockerd', 'iptables', 'nftables'])),
+    open: (peers, settings) => open(own, peers, settings),
+    note,
+    say,
+    async rounds(peers, count, round) {
+      for (let number = 0; number <= count; number++) {
+        for (let turn = 0; turn < peers.length; turn++) {
+          const peer = peers[(number + turn) % peers.length]!;
+          const counted: Note = (measure, unit, value) => note(measure, peer.name, unit, value);
+          await round(peer, number === 0 ? () => undefined : counted, number);
+        }
+      }
+    },
+  };
+}
+
+let interrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    interrupted = true;
+    say(`${signal}: clearing up`);
+    void closeAll().finally(() => process.exit(130));
+  });
+}
+
+const wanted = WORKS.filter(({ name, quick }) =>
+  options.only.length > 0 ? options.only.includes(name) : quick || !options.quick,
+);
+const begun = new Date();
+try {
+  for (const work of wanted) {
+    say(`${work.name}: ${work.about}`);
+    const before = performance.now();
+    await work.run(benchFor(work));
+    await close(own);
+    say(`${work.name}: ${((performance.now() - before) / 1000).toFixed(0)} s`);
+  }
+} catch (error) {
+  if (!interrupted) console.error(error);
+  process.exitCode = 1;
+} finally {
+  if (!interrupted) await closeAll();
+}
+
+if (!interrupted) {
+  const machine = await describeMachine(begun);
+  console.log(printText(sheet));
+  if (options.write && process.exitCode === undefined) {
+    const folder = resolve(import.meta.dirname, '..', 'bench');
+    await writeFile(join(folder, 'RESULTS.md'), printMarkdown(sheet, wanted, machine));
+    await writeFile(join(folder, 'results.svg'), drawChart(sheet));
+  }
+}
