@@ -11,6 +11,8 @@ export interface Context {
   readonly folder: string;
   /** Milliseconds since 1970. */
   now(): number;
+  /** The command is only to be planned, and the plan printed like this. */
+  readonly plan?: { readonly json: boolean };
 }
 
 export interface Invocation<F> {

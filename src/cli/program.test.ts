@@ -209,18 +209,22 @@ bbbbbbbbbbbb   net-test   bridge    local
     };
     daemon.answers = {
       'GET /version': { Platform: { Name: 'Passerelle' } },
-      'DELETE /networks/n?dryRun=1': {
-        steps: [{ op: 'remove', object }],
-        summary: '0 to add, 0 to change, 1 to remove.',
-      },
+      'DELETE /networks/n?dryRun=1': { steps: [{ op: 'remove', object }] },
+      'DELETE /networks/gone?dryRun=1': { steps: [] },
     };
-    expect(await passerelle(['network', 'rm', '--dry-run', 'n'])).toMatchObject({
+    const shown = '  - bridge br-1\n      network n: the bridge of n\n\nPlan: 0 to add, 0 to change, 1 to remove.\n';
+    expect(await passerelle(['network', 'rm', '--dry-run', 'n'])).toEqual({ status: 2, out: shown, err: '' });
+    expect(await passerelle(['plan', 'network', 'rm', 'n'])).toEqual({ status: 2, out: shown, err: '' });
+    expect(await passerelle(['plan', 'network', 'rm', 'gone'])).toEqual({
       status: 0,
-      out: '- link host br-1\n    the bridge of n\n0 to add, 0 to change, 1 to remove.\n',
+      out: 'No changes: the host is as it would be.\n',
+      err: '',
     });
+    const { status, out } = await passerelle(['plan', '--json', 'network', 'rm', 'n']);
+    expect([status, JSON.parse(out)]).toMatchObject([2, { summary: { remove: 1 }, steps: [{ op: 'remove', owner }] }]);
     daemon.answers = { 'GET /version': { Platform: { Name: 'Docker Engine' } } };
     expect(await passerelle(['network', 'rm', '--dry-run', 'n'])).toMatchObject({ status: 1 });
-    expect(asked().filter((line) => line.startsWith('DELETE'))).toHaveLength(1);
+    expect(asked().filter((line) => line.startsWith('DELETE') && !line.includes('dryRun=1'))).toEqual([]);
   });
 });
 

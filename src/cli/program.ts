@@ -6,6 +6,7 @@ import { DEFAULT_HOST, parseHost } from './client/host.ts';
 import { FlagError, list, parseFlags, toggle } from './flags.ts';
 import type { Flags } from './flags.ts';
 import { commandHelp, groupHelp, summaries, usageLine } from './help.ts';
+import { flagsWithDryRun, runPlan } from './plan/plan.ts';
 import { COMMANDS, GROUPS } from './registry.ts';
 import { VERSION } from './version.ts';
 
@@ -52,15 +53,18 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
     around.out.write(overview());
     return 0;
   }
+  // To the daemon, the global option says where to listen.
+  if (word === 'daemon') args = [word, ...global.flags.host.map((host) => `--host=${host}`), ...args.slice(1)];
+  return await perform({ ...around, client: clientOf(word === 'daemon' ? [] : global.flags.host, around) }, args);
+}
+
+/** Runs the command that the words name. */
+export async function perform(context: Context, [word = '', ...rest]: readonly string[]): Promise<number> {
   const entry = [GROUPS, COMMANDS]
     .map((entries) => (Object.hasOwn(entries, word) ? entries[word] : undefined))
     .find(Boolean);
-  if (!entry) return unknownCommand(around, word);
+  if (!entry) return unknownCommand(context, word);
   const found = await entry.load();
-  // To the daemon, the global option says where to listen.
-  const rest =
-    word === 'daemon' ? [...global.flags.host.map((host) => `--host=${host}`), ...args.slice(1)] : args.slice(1);
-  const context = { ...around, client: clientOf(word === 'daemon' ? [] : global.flags.host, around) };
   return 'commands' in found ? await runGroup(context, found, rest) : await runCommand(context, found, rest);
 }
 
@@ -105,15 +109,16 @@ async function sharedFlags(group: Group): Promise<Flags> {
 }
 
 async function runCommand(context: Context, command: Command, argv: readonly string[]): Promise<number> {
+  const flags = flagsWithDryRun(command);
   const parsed = orUsage(
-    () => parseFlags(command.flags, argv, command.interspersed ?? true),
+    () => parseFlags(flags, argv, command.interspersed ?? true),
     `passerelle ${command.name}`,
     context,
     command,
   );
   if (typeof parsed === 'number') return parsed;
   if (parsed.help) {
-    context.out.write(commandHelp(command, context.out.columns || 80));
+    context.out.write(commandHelp({ ...command, flags }, context.out.columns || 80));
     return 0;
   }
   const complaint = arityComplaint(command, parsed.args.length);
@@ -123,6 +128,8 @@ async function runCommand(context: Context, command: Command, argv: readonly str
     context.err.write(`passerelle: 'passerelle ${command.name}' ${complaint}\n\n${usageLine(command)}\n\n${hint}\n`);
     return 1;
   }
+  const { plan } = context;
+  if (plan || parsed.flags['dry-run']) return await runPlan(context, command, parsed, plan ?? { json: false });
   return await command.run(context, parsed);
 }
 

@@ -36,6 +36,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   create: { summary: 'Create a new container', load: container('create') },
   daemon: { summary: 'Run the daemon', load: async () => (await import('./commands/daemon.ts')).daemon },
   events: { summary: 'Get real time events from the server', load: system('events') },
+  explain: {
+    summary: 'Show every link, address, route and rule of the host with its reason',
+    load: async () => (await import('./commands/explain.ts')).explain,
+  },
   exec: { summary: 'Execute a command in a running container', load: container('exec') },
   images: { summary: 'List images', load: image('images') },
   import: { summary: 'Import the contents from a tarball to create a filesystem image', load: image('import') },
@@ -45,6 +49,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   load: { summary: 'Load an image from a tar archive or STDIN', load: image('load') },
   logs: { summary: 'Fetch the logs of a container', load: container('logs') },
   pause: { summary: 'Pause all processes within one or more containers', load: container('pause') },
+  plan: {
+    summary: 'Show what a command would do to the host, and do nothing',
+    load: async () => (await import('./plan/command.ts')).plan,
+  },
   port: { summary: 'List port mappings or a specific mapping for the container', load: container('port') },
   ps: { summary: 'List containers', load: container('ps') },
   pull: { summary: 'Download an image from a registry', load: image('pull') },
@@ -54,6 +62,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   rmi: { summary: 'Remove one or more images', load: image('rmi') },
   run: { summary: 'Create and run a new container from an image', load: container('run') },
   save: { summary: 'Save one or more images to a tar archive (streamed to STDOUT by default)', load: image('save') },
+  snapshot: {
+    summary: 'Print all that a diagnosis of this host needs as one JSON file',
+    load: async () => (await import('./commands/snapshot.ts')).snapshot,
+  },
   start: { summary: 'Start one or more stopped containers', load: container('start') },
   stop: { summary: 'Stop one or more running containers', load: container('stop') },
   tag: { summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', load: image('tag') },

@@ -25,6 +25,8 @@ import { readSystemFacts } from './api/system/facts.ts';
 import { SystemClock } from './clock.ts';
 import type { DaemonConfig } from './config/options.ts';
 import { machine } from './host.ts';
+import { HostSnapshots } from './insight/snapshots.ts';
+import { gather } from './insight/texts.ts';
 import { listen, parseHost, StartError } from './listen.ts';
 import { lockDataRoot, lockNetworkNamespace, refuseBesideDocker } from './lock.ts';
 import { makeLog } from './log.ts';
@@ -134,6 +136,7 @@ async function open(config: DaemonConfig, build: Build, log: Logger, closing: Cl
   const sockets = new HostSockets({ names, namespacePath: (sandbox) => kernel.namespacePath(sandbox), warn });
   closing.add('the sockets', () => sockets.close());
 
+  const settings = engineSettings(config);
   const engine = await startEngine(
     {
       kernel,
@@ -146,7 +149,7 @@ async function open(config: DaemonConfig, build: Build, log: Logger, closing: Cl
       clock,
       log: { info: (text) => log.info(text), warn },
     },
-    engineSettings(config),
+    settings,
     (directory) => names.use(directory),
   );
   closing.add('the engine', () => engine.close());
@@ -184,6 +187,14 @@ async function open(config: DaemonConfig, build: Build, log: Logger, closing: Cl
       dataRoot,
       id: daemonId(dataRoot),
       insecureRegistries: config.insecureRegistries,
+    }),
+    snapshots: new HostSnapshots({
+      engine,
+      settings,
+      version: build.version,
+      clock,
+      namespacePath: (sandbox) => kernel.namespacePath(sandbox),
+      gather,
     }),
     clock,
   };

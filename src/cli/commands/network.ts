@@ -5,7 +5,6 @@ import { inspectAll } from '../inspect.ts';
 import { printListing } from '../print/listing.ts';
 import type { Listing } from '../print/listing.ts';
 import { FORMAT } from './format.ts';
-import { dryRun } from './dry-run.ts';
 import { poolsOf } from './pools.ts';
 import { api, confirm, filterQuery, forEach } from '../requests.ts';
 
@@ -21,8 +20,6 @@ interface NetworkSummary {
   readonly Labels: Readonly<Record<string, string>> | null;
 }
 
-const DRY_RUN = toggle('Show what would be done, and do nothing');
-
 const create = command({
   name: 'network create',
   summary: 'Create a network',
@@ -34,7 +31,6 @@ const create = command({
     'config-from': text('The network from which to copy the configuration'),
     'config-only': toggle('Create a configuration only network'),
     driver: text('Driver to manage the Network', { short: 'd', initial: 'bridge' }),
-    'dry-run': DRY_RUN,
     gateway: commaList('IPv4 or IPv6 Gateway for the master subnet'),
     ingress: toggle('Create swarm routing-mesh network'),
     internal: toggle('Restrict external access to the network'),
@@ -76,7 +72,6 @@ const create = command({
       Options: flags.opt,
       Labels: labelsOf(flags.label),
     };
-    if (flags['dry-run']) return await dryRun(context, 'POST', '/networks/create', body);
     const { Id, Warning } = await context.client.json<{ Id: string; Warning?: string }>('POST', '/networks/create', {
       body,
     });
@@ -102,13 +97,9 @@ const rm = command({
   summary: 'Remove one or more networks',
   operands: 'NETWORK [NETWORK...]',
   arity: { least: 1 },
-  flags: { 'dry-run': DRY_RUN, force: toggle('Do not error if the network does not exist', { short: 'f' }) },
+  flags: { force: toggle('Do not error if the network does not exist', { short: 'f' }) },
   examples: [['network rm net-test', 'Remove a network that no container uses']],
   async run(context, { flags, args }) {
-    if (flags['dry-run']) {
-      for (const name of args) await dryRun(context, 'DELETE', api('networks', name));
-      return 0;
-    }
     return await forEach(context, args, async (name) => {
       try {
         await context.client.text('DELETE', api('networks', name));
@@ -208,7 +199,6 @@ const connect = command({
   flags: {
     alias: commaList('Add network-scoped alias for the container'),
     'driver-opt': commaList('driver options for the network'),
-    'dry-run': DRY_RUN,
     'gw-priority': integer('Highest gw-priority provides the default gateway. Accepts positive and negative values.'),
     ip: text('IPv4 address (e.g., "172.30.100.104")'),
     ip6: text('IPv6 address (e.g., "2001:db8::33")'),
@@ -235,7 +225,6 @@ const connect = command({
       },
     };
     const path = `${api('networks', network)}/connect`;
-    if (flags['dry-run']) return await dryRun(context, 'POST', path, body);
     await context.client.text('POST', path, { body });
     return 0;
   },
@@ -246,12 +235,11 @@ const disconnect = command({
   summary: 'Disconnect a container from a network',
   operands: 'NETWORK CONTAINER',
   arity: { least: 2, most: 2 },
-  flags: { 'dry-run': DRY_RUN, force: toggle('Force the container to disconnect from a network', { short: 'f' }) },
+  flags: { force: toggle('Force the container to disconnect from a network', { short: 'f' }) },
   examples: [['network disconnect net-test web', 'Take a container off a network']],
   async run(context, { flags, args: [network = '', container = ''] }) {
     const path = `${api('networks', network)}/disconnect`;
     const body = { Container: container, Force: flags.force };
-    if (flags['dry-run']) return await dryRun(context, 'POST', path, body);
     await context.client.text('POST', path, { body });
     return 0;
   },

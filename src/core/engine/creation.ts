@@ -1,6 +1,7 @@
 /** Making a container: its record, its volumes and what lasts from create to remove. */
 import type { ContainerConfig } from '../container/config.ts';
-import type { ContainerMount, ContainerRecord } from '../container/container.ts';
+import type { ContainerMount, ContainerRecord, NetworkPlace } from '../container/container.ts';
+import { checkHealthConfig } from '../container/health.ts';
 import { commandLine, mergeConfig } from '../container/merge.ts';
 import { wantedMounts } from '../container/mounts.ts';
 import { generatedName } from '../container/name.ts';
@@ -17,9 +18,12 @@ import type { Table } from './records.ts';
 
 const NEVER = '0001-01-01T00:00:00Z';
 
+/** What a container is made with. Only making its volumes leaves anything behind. */
+export type Creation = Omit<Context, 'volumes'> & { readonly volumes: Pick<Context['volumes'], 'create'> };
+
 /** @returns the record, not yet stored, and what the user should know */
 export async function createContainer(
-  context: Context,
+  context: Creation,
   request: ContainerRequest,
 ): Promise<{ readonly record: ContainerRecord; readonly warnings: readonly string[] }> {
   const { clock, images, ledger } = context;
@@ -32,6 +36,7 @@ export async function createContainer(
   const args = commandLine(config);
   if (args.length === 0) throw new EngineError('invalid', 'No command specified');
   if (config.StopSignal) parseSignal(config.StopSignal);
+  checkHealthConfig(request.config.Healthcheck);
   const warnings = validateHostConfig(context, request);
   const mounts = await resolveMounts(context, config, request);
   const record: ContainerRecord = {
@@ -76,18 +81,18 @@ function freeName(containers: Table<ContainerRecord>, clock: Context['clock']): 
   }
 }
 
-function hostnameOf({ host }: Context, { config, hostConfig }: ContainerRequest, id: string): string {
+function hostnameOf({ host }: Creation, { config, hostConfig }: ContainerRequest, id: string): string {
   if (hostConfig.NetworkMode.startsWith('container:')) return '';
   return config.Hostname || (hostConfig.NetworkMode === 'host' ? host.hostname() : id.slice(0, 12));
 }
 
 /** Checks that need no kernel: in Docker's words, before anything is made. */
-function validateHostConfig({ ledger }: Context, request: ContainerRequest): string[] {
+function validateHostConfig({ ledger }: Creation, request: ContainerRequest): string[] {
   const { config, hostConfig } = request;
   const warnings: string[] = [];
   for (const name of [config.Hostname, config.Domainname]) if (name) checkHostname(name);
-  const publishes = Object.keys(hostConfig.PortBindings).length > 0 || hostConfig.PublishAllPorts;
-  requestedPorts(config.ExposedPorts ?? {}, hostConfig.PortBindings, hostConfig.PublishAllPorts);
+  const publishes = Object.keys(hostConfig.PortBindings ?? {}).length > 0 || hostConfig.PublishAllPorts;
+  requestedPorts(config.ExposedPorts ?? {}, hostConfig.PortBindings ?? {}, hostConfig.PublishAllPorts);
   const mode = hostConfig.NetworkMode;
   if (mode.startsWith('container:')) {
     const conflict = (what: string): EngineError =>
@@ -124,12 +129,12 @@ function validateHostConfig({ ledger }: Context, request: ContainerRequest): str
 
 /** The networks that the container will be on, by name, the one of its network mode first. */
 function requestedNetworks(
-  { ledger }: Context,
+  { ledger }: Creation,
   { hostConfig, networks }: ContainerRequest,
 ): ContainerRecord['networks'] {
   const mode = hostConfig.NetworkMode === 'default' ? 'bridge' : hostConfig.NetworkMode;
   if (mode.startsWith('container:')) return {};
-  const result: Record<string, EndpointSettings & { networkId: string }> = {};
+  const result: Record<string, NetworkPlace> = {};
   const add = (ref: string, settings: EndpointSettings): void => {
     // A missing network is told at start, as Docker does: it may be created until then.
     const network = findNetwork(ledger, ref, 'optional');
@@ -146,7 +151,7 @@ function requestedNetworks(
 }
 
 async function resolveMounts(
-  { ledger, volumes, clock }: Context,
+  { ledger, volumes, clock }: Creation,
   config: ContainerConfig,
   request: ContainerRequest,
 ): Promise<readonly ContainerMount[]> {

@@ -5,8 +5,10 @@
  */
 import type { ContainerConfig, HostConfig } from '../container/config.ts';
 import type { ContainerRecord } from '../container/container.ts';
+import type { HealthHistory, HealthStatus } from '../container/health.ts';
 import type { EndpointRecord, EndpointSettings, SandboxRecord } from '../network/endpoint.ts';
 import type { Labels, NetworkRecord } from '../network/network.ts';
+import type { Desired, KernelObject } from '../plan/object.ts';
 import type { Step } from '../plan/step.ts';
 import type { Events } from './event.ts';
 import type { ExecProcess, ExecSpec, Exit, Input, LogQuery, OutputChunk } from './runtime.ts';
@@ -62,12 +64,18 @@ export interface NetworkView {
   readonly endpoints: readonly { readonly endpoint: EndpointRecord; readonly containerName: string }[];
 }
 
+/** What the health checks of a container made of it. */
+export interface Health extends HealthHistory {
+  readonly status: HealthStatus;
+}
+
 /** A container with its place on the networks, for inspection. */
 export interface ContainerView {
   readonly container: ContainerRecord;
   readonly sandbox: SandboxRecord | undefined;
   readonly endpoints: readonly { readonly endpoint: EndpointRecord; readonly network: NetworkRecord }[];
   readonly execIds: readonly string[];
+  readonly health?: Health | undefined;
 }
 
 /** Which records a prune takes. */
@@ -89,7 +97,12 @@ export interface Networks {
   ): Promise<Change<{ readonly id: string; readonly warning: string }>>;
   remove(ref: string, options?: ChangeOptions): Promise<Change<void>>;
   connect(ref: string, container: string, settings: EndpointSettings, options?: ChangeOptions): Promise<Change<void>>;
-  disconnect(ref: string, container: string, options?: ChangeOptions): Promise<Change<void>>;
+  /** `force` looks for what a lost container left on the network; nothing ever is. */
+  disconnect(
+    ref: string,
+    container: string,
+    options?: ChangeOptions & { readonly force?: boolean },
+  ): Promise<Change<void>>;
   /** Removes unused user-defined networks; gives their names. */
   prune(filter: PruneFilter): Promise<readonly string[]>;
 }
@@ -154,8 +167,35 @@ export interface ExecView {
   readonly pid: number;
 }
 
+/**
+ * What changes would do to the host that also begin or end processes, or that change several records.
+ * Each refuses what the change itself would refuse, and does nothing.
+ */
+export interface Plans {
+  /** Of creating a container and starting it. */
+  run(request: ContainerRequest): Promise<readonly Step[]>;
+  stop(ref: string): Promise<readonly Step[]>;
+  restart(ref: string): Promise<readonly Step[]>;
+  kill(ref: string, signal: string): Promise<readonly Step[]>;
+  remove(ref: string, options: { readonly force: boolean }): Promise<readonly Step[]>;
+  pruneNetworks(filter: PruneFilter): Promise<readonly Step[]>;
+  repair(): Promise<readonly Step[]>;
+}
+
+/** What is wanted, and what is there. */
+export interface Inspection {
+  /** All that the records call for. */
+  desired(): readonly Desired[];
+  /** All that is there, whosever it is, on the host and in the sandboxes. */
+  observed(): Promise<readonly KernelObject[]>;
+  /** Does what `Plans.repair` says; gives the steps. */
+  repair(): Promise<readonly Step[]>;
+}
+
 export interface EngineApi {
   readonly networks: Networks;
   readonly containers: Containers;
+  readonly plans: Plans;
+  readonly inspection: Inspection;
   readonly events: Events;
 }

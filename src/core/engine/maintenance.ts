@@ -48,16 +48,25 @@ export class Maintenance {
     });
   }
 
-  /** Looks for differences and repairs them; gives the number of steps. */
-  async repair(): Promise<number> {
-    const { transactions, ledger, settings, log } = this.#context;
+  /** Looks for differences and repairs them; gives the steps. */
+  async repair(): Promise<readonly Step[]> {
+    const { transactions, log } = this.#context;
     return transactions.quietly(async () => {
-      const observed = await this.#observe(KINDS[settings.firewall.backend]);
-      const steps = this.#difference(observed, desiredObjects(ledger, settings));
+      const steps = await this.#drift();
       for (const step of steps) log.warn(`drift: ${step.op} ${key(step.object)}: ${step.object.why}`);
       await transactions.apply(steps);
-      return steps.length;
+      return steps;
     });
+  }
+
+  /** What a repair would do now. */
+  plan(): Promise<readonly Step[]> {
+    return this.#context.transactions.quietly(() => this.#drift());
+  }
+
+  /** All that is there, whosever it is. */
+  observe(): Promise<readonly KernelObject[]> {
+    return this.#observe();
   }
 
   watch(): void {
@@ -76,6 +85,12 @@ export class Maintenance {
   close(): void {
     this.#watch?.close();
     this.#timer?.cancel();
+  }
+
+  async #drift(): Promise<readonly Step<KernelObject>[]> {
+    const { ledger, settings } = this.#context;
+    const observed = await this.#observe(KINDS[settings.firewall.backend]);
+    return this.#difference(observed, desiredObjects(ledger, settings));
   }
 
   #observe(kinds?: Scope['kinds']): Promise<readonly KernelObject[]> {

@@ -1,5 +1,6 @@
 /** The use cases of networks. */
 import { isAlive } from './lifecycle.ts';
+import type { ContainerRecord } from '../container/container.ts';
 import { EngineError } from '../network/error.ts';
 import type { EndpointSettings } from '../network/endpoint.ts';
 import type { NetworkRecord } from '../network/network.ts';
@@ -10,7 +11,7 @@ import type { Context } from './context.ts';
 import type { Change, ChangeOptions, NetworkRequest, Networks, NetworkView, PruneFilter } from './engine.ts';
 import type { KeyedMutex } from './mutex.ts';
 import { findContainer, findNetwork } from './lookup.ts';
-import { matchesPrune } from './prune.ts';
+import { matchesPrune, pruned } from './prune.ts';
 import type { Records } from './records.ts';
 
 export class NetworkUseCases implements Networks {
@@ -72,23 +73,33 @@ export class NetworkUseCases implements Networks {
     return this.#containerLocks.run(id, () => this.#connectivity.connect(network.id, id, settings, options));
   }
 
-  async disconnect(ref: string, containerRef: string, options?: ChangeOptions): Promise<Change<void>> {
+  async disconnect(
+    ref: string,
+    containerRef: string,
+    { force = false, ...options }: ChangeOptions & { readonly force?: boolean } = {},
+  ): Promise<Change<void>> {
     const { ledger } = this.#context;
-    const { id } = findContainer(ledger, containerRef);
+    const { id } = force ? memberOf(ledger, ref, containerRef) : findContainer(ledger, containerRef);
     const network = findNetwork(ledger, ref);
     return this.#containerLocks.run(id, () => this.#connectivity.disconnect(network.id, id, options));
   }
 
   async prune(filter: PruneFilter): Promise<readonly string[]> {
-    const { ledger } = this.#context;
     const removed: string[] = [];
-    for (const network of ledger.network.values()) {
-      if (isPredefined(network.name) || ledger.endpoint.where('network', network.id).length > 0) continue;
-      if (!matchesPrune(filter, network)) continue;
+    for (const network of this.unused(filter)) {
       await this.remove(network.id);
       removed.push(network.name);
     }
+    this.#context.events.publish(pruned('network', this.#context.clock.now()));
     return removed;
+  }
+
+  /** The networks that a prune takes. */
+  unused(filter: PruneFilter): readonly NetworkRecord[] {
+    const { network, endpoint } = this.#context.ledger;
+    return [...network.values()].filter(
+      (its) => !isPredefined(its.name) && endpoint.where('network', its.id).length === 0 && matchesPrune(filter, its),
+    );
   }
 
   #view(network: NetworkRecord): NetworkView {
@@ -98,6 +109,17 @@ export class NetworkUseCases implements Networks {
       return container && isAlive(container) ? [{ endpoint, containerName: container.name }] : [];
     });
     return { network, endpoints };
+  }
+}
+
+/** The container; of one that is lost the network is asked first. */
+function memberOf(records: Records, ref: string, containerRef: string): ContainerRecord {
+  try {
+    return findContainer(records, containerRef);
+  } catch (error) {
+    if (!(error instanceof EngineError && error.code === 'not-found')) throw error;
+    findNetwork(records, ref);
+    throw new EngineError('not-found', `endpoint ${containerRef} not found`);
   }
 }
 

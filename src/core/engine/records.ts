@@ -133,6 +133,16 @@ export const RECORD_KINDS = ['network', 'container', 'sandbox', 'endpoint'] as c
 /** The next state of the records, still to be decided on. */
 export type Draft = { readonly [K in RecordKind]: DraftTable<Rows[K]> };
 
+/** Changes to be laid over `records`, which may be a draft themselves. */
+export function draftOf(records: Records): Draft {
+  return {
+    network: new DraftTable(records.network, KEYS.network),
+    container: new DraftTable(records.container, KEYS.container),
+    sandbox: new DraftTable(records.sandbox, KEYS.sandbox),
+    endpoint: new DraftTable(records.endpoint, KEYS.endpoint),
+  };
+}
+
 /** The records as they are. Only `commit` changes them. */
 export class Ledger implements Records {
   readonly network = new StoredTable<NetworkRecord>(KEYS.network);
@@ -150,12 +160,7 @@ export class Ledger implements Records {
   }
 
   draft(): Draft {
-    return {
-      network: new DraftTable(this.network, KEYS.network),
-      container: new DraftTable(this.container, KEYS.container),
-      sandbox: new DraftTable(this.sandbox, KEYS.sandbox),
-      endpoint: new DraftTable(this.endpoint, KEYS.endpoint),
-    };
+    return draftOf(this);
   }
 
   commit(draft: Draft): void {

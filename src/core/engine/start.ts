@@ -1,7 +1,8 @@
 /** The engine's start: records read, predefined networks made, what runs found again, the kernel put right. */
 import type { ContainerRecord } from '../container/container.ts';
+import { withHealth } from '../container/health.ts';
 import { wantsStart } from '../container/restart.ts';
-import { planner } from './blueprint.ts';
+import { desiredObjects, planner } from './blueprint.ts';
 import { Allocator } from './allocator.ts';
 import { Connectivity } from './connectivity.ts';
 import { ContainerUseCases } from './containers.ts';
@@ -13,6 +14,7 @@ import { Events } from './event.ts';
 import { isAlive } from './lifecycle.ts';
 import { Maintenance } from './maintenance.ts';
 import { NetworkUseCases } from './networks.ts';
+import { PlansOfChanges } from './plans.ts';
 import { settlePredefined } from './predefined.ts';
 import { Ledger } from './records.ts';
 import type { Exit } from './runtime.ts';
@@ -55,7 +57,7 @@ export async function startEngine(
     for (const { id } of unstarted) closeSandbox(draft, id);
     for (const { container, exit } of ends) {
       closeSandbox(draft, container.id);
-      draft.container.put(endedRecord(container, exit));
+      draft.container.put(withHealth(container, endedRecord(container, exit)));
     }
     settlePredefined(draft, allocator, context);
   });
@@ -67,19 +69,30 @@ export async function startEngine(
   await maintenance.restore();
   await adopted.settle();
   for (const { id } of [...unstarted, ...ends.map(({ container }) => container)]) await ports.runtime.clean(id);
-  for (const container of ledger.container.values()) if (isAlive(container)) containers.lifecycle.watch(container.id);
+  for (const container of ledger.container.values()) {
+    if (!isAlive(container)) continue;
+    containers.lifecycle.watch(container.id);
+    if (container.state.status === 'running') containers.healthChecks.begin(container.id);
+  }
   await startWanted(context, containers, new Set(ends.map(({ container }) => container.id)));
   maintenance.watch();
 
   return {
     networks,
     containers,
+    plans: new PlansOfChanges(context, allocator, networks, maintenance),
+    inspection: {
+      desired: () => desiredObjects(ledger, settings),
+      observed: () => maintenance.observe(),
+      repair: () => maintenance.repair(),
+    },
     events: context.events,
     directory,
-    repair: () => maintenance.repair(),
+    repair: async () => (await maintenance.repair()).length,
     close: async () => {
       maintenance.close();
       containers.lifecycle.close();
+      containers.healthChecks.close();
       await transactions.quietly(async () => undefined);
     },
   };

@@ -8,12 +8,12 @@ import { undo, type Step } from '../plan/step.ts';
 import type { Change, ChangeOptions } from './engine.ts';
 import type { Kernel } from './kernel.ts';
 import { Mutex } from './mutex.ts';
-import { entries, RECORD_KINDS, type Draft, type Ledger } from './records.ts';
+import { draftOf, entries, RECORD_KINDS, type Draft, type Ledger, type Records } from './records.ts';
 import type { Sockets } from './sockets.ts';
 import type { Store } from './store.ts';
 
 /** The kernel objects that changing `before` into `after` changes. */
-export type Planner = (before: Ledger, after: Draft) => readonly Step[];
+export type Planner = (before: Records, after: Draft) => readonly Step[];
 
 /** What is noted before it is done: after a crash it tells what may be left over. */
 export interface Intent {
@@ -49,6 +49,21 @@ export class Transactions {
       const steps = this.#plan(this.#ledger, draft);
       if (!options.dryRun) await this.#carryOut(draft, steps);
       return { value, steps };
+    });
+  }
+
+  /** The steps of changes, each of which is decided on after the one before; none is done. */
+  foresee(...decisions: readonly ((draft: Draft) => void)[]): Promise<readonly Step[]> {
+    return this.#mutex.run(async () => {
+      let records: Records = this.#ledger;
+      const steps: Step[] = [];
+      for (const decide of decisions) {
+        const draft = draftOf(records);
+        decide(draft);
+        steps.push(...this.#plan(records, draft));
+        records = draft;
+      }
+      return steps;
     });
   }
 

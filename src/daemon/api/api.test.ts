@@ -189,7 +189,7 @@ describe('networks', () => {
     expect(answer.status).toBe(200);
     expect(answer.json).toMatchObject({
       steps: [{ op: 'add', object: { kind: 'namespace', why: expect.stringContaining('network of its own') } }],
-      summary: '1 to add, 0 to change, 0 to remove.',
+      summary: { add: 1, change: 0, remove: 0 },
     });
     expect(api.engine.calls[0]?.[2]).toEqual({ dryRun: true });
     expect((await call('GET', '/networks/dry')).status).toBe(404);

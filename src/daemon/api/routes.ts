@@ -5,6 +5,7 @@ import { statsRoutes } from './containers/stats.ts';
 import { streamRoutes } from './containers/streams.ts';
 import { Router } from './http/router.ts';
 import { imageRoutes } from './images/routes.ts';
+import { insightRoutes } from './insight/routes.ts';
 import { networkRoutes } from './networks/routes.ts';
 import type { Services } from './services.ts';
 import { systemRoutes } from './system/routes.ts';
@@ -21,5 +22,6 @@ export const apiRouter = (services: Services): Router =>
     archiveRoutes(services),
     imageRoutes(services),
     volumeRoutes(services),
+    insightRoutes(services),
     absentRoutes,
   );

@@ -5,6 +5,7 @@ import type { Volumes } from '../../core/engine/volumes.ts';
 import type { Archives } from '../../containers/archive/archives.ts';
 import type { ImageStore } from '../../containers/images/store.ts';
 import type { ContainerSurroundings } from './containers/present.ts';
+import type { Snapshots } from '../insight/snapshots.ts';
 import type { SystemFacts } from './system/facts.ts';
 
 /** Where the files of containers are on the host. */
@@ -20,5 +21,7 @@ export interface Services {
   /** The files in a container's root filesystem. */
   readonly archives: Archives;
   readonly system: SystemFacts;
+  /** The host as a diagnosis sees it. */
+  readonly snapshots: Snapshots;
   readonly clock: Clock;
 }

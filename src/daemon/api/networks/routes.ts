@@ -13,7 +13,7 @@ import { presentNetwork } from './present.ts';
 /** Up to this version a list shows each network's members too. */
 const LISTS_MEMBERS = 27;
 
-export function networkRoutes({ engine: { networks }, clock }: Services): Routes {
+export function networkRoutes({ engine: { networks, plans }, clock }: Services): Routes {
   const list = ({ query, version }: Call): Reply => {
     const shown = networks.list().filter(readNetworkFilter(query));
     return json(shown.map((view) => presentNetwork(view, version, { members: version <= LISTS_MEMBERS })));
@@ -48,13 +48,15 @@ export function networkRoutes({ engine: { networks }, clock }: Services): Routes
 
   const disconnect = async (call: Call): Promise<Reply> => {
     const dryRun = isDryRun(call);
-    const container = decodeDisconnect(await readJson(call));
-    const change = await networks.disconnect(call.params['id']!, container, { dryRun });
+    const { container, force } = decodeDisconnect(await readJson(call));
+    const change = await networks.disconnect(call.params['id']!, container, { dryRun, force });
     return dryRun ? dryRunReply(change) : empty(200);
   };
 
-  const prune = async ({ query }: Call): Promise<Reply> => {
-    const removed = await networks.prune(Filters.read(query, PRUNE_FILTERS).prune(clock.now()));
+  const prune = async (call: Call): Promise<Reply> => {
+    const filter = Filters.read(call.query, PRUNE_FILTERS).prune(clock.now());
+    if (isDryRun(call)) return dryRunReply({ steps: await plans.pruneNetworks(filter) });
+    const removed = await networks.prune(filter);
     return json({ NetworksDeleted: removed.length > 0 ? removed : null });
   };
 

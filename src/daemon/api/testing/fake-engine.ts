@@ -7,8 +7,10 @@ import type {
   ContainerView,
   EngineApi,
   ExecView,
+  Inspection,
   Networks,
   NetworkView,
+  Plans,
 } from '../../../core/engine/engine.ts';
 import { Events } from '../../../core/engine/event.ts';
 import type { ExecProcess, Exit, Input, OutputChunk } from '../../../core/engine/runtime.ts';
@@ -151,6 +153,23 @@ export class FakeEngine implements EngineApi {
       this.calls.push(['networks.prune', filter]);
       return [];
     },
+  };
+
+  /** Plans are asked, and none is carried out. */
+  readonly plans: Plans = {
+    run: async (request) => (this.calls.push(['plans.run', request]), STEPS),
+    stop: async (ref) => (this.calls.push(['plans.stop', ref]), STEPS),
+    restart: async (ref) => (this.calls.push(['plans.restart', ref]), STEPS),
+    kill: async (ref, signal) => (this.calls.push(['plans.kill', ref, signal]), STEPS),
+    remove: async (ref, options) => (this.calls.push(['plans.remove', ref, options]), STEPS),
+    pruneNetworks: async (filter) => (this.calls.push(['plans.pruneNetworks', filter]), STEPS),
+    repair: async () => (this.calls.push(['plans.repair']), STEPS),
+  };
+
+  readonly inspection: Inspection = {
+    desired: () => STEPS.map(({ object }) => object),
+    observed: async () => [],
+    repair: async () => (this.calls.push(['inspection.repair']), STEPS),
   };
 
   readonly containers: Containers = {

@@ -148,6 +148,9 @@ export async function startTestApi(): Promise<TestApi> {
       hostname: 'host',
       insecureRegistries: [],
     },
+    snapshots: {
+      take: async () => ({ passerelle: 1, taken: '', namespaces: {}, problems: [] }),
+    },
     clock: new SystemClock(),
   };
   const server = new ApiServer({

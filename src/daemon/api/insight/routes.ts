@@ -1,0 +1,34 @@
+/** What no other engine's API tells: the host explained. */
+import { explain } from '../../../core/insight/explain/explain.ts';
+import { select } from '../../../core/insight/explain/select.ts';
+import { dryRunReply, isDryRun } from '../dry-run.ts';
+import type { Call } from '../http/call.ts';
+import { json, type Reply } from '../http/reply.ts';
+import type { Routes } from '../http/router.ts';
+import type { Services } from '../services.ts';
+
+export function insightRoutes({ engine, snapshots }: Services): Routes {
+  const explained = async ({ query }: Call): Promise<Reply> => {
+    const [network, container, rule] = ['network', 'container', 'rule'].map((name) => query.text(name));
+    // What is not there is refused, in the words that are known.
+    const networkName = network ? engine.networks.get(network).network.name : undefined;
+    const containerName = container ? engine.containers.get(container).container.name : undefined;
+    const entries = explain(engine.inspection.desired(), await engine.inspection.observed());
+    return json(
+      select(entries, {
+        ...(networkName !== undefined && { network: networkName }),
+        ...(containerName !== undefined && { container: containerName }),
+        ...(rule && { rule }),
+      }),
+    );
+  };
+
+  const repair = async (call: Call): Promise<Reply> =>
+    dryRunReply({ steps: isDryRun(call) ? await engine.plans.repair() : await engine.inspection.repair() });
+
+  return {
+    'GET /passerelle/explain': explained,
+    'GET /passerelle/snapshot': async () => json(await snapshots.take()),
+    'POST /passerelle/repair': repair,
+  };
+}

@@ -1,0 +1,75 @@
+/** Snapshots of the host that the daemon runs on. */
+import { FORMAT, HOST, type EngineSnapshot, type Snapshot } from '../../core/insight/snapshot/snapshot.ts';
+import type { ContainerView, EngineApi } from '../../core/engine/engine.ts';
+import type { EngineSettings } from '../../core/engine/settings.ts';
+import type { Clock } from '../../core/engine/clock.ts';
+import type { NamespaceTexts } from '../../core/model/texts.ts';
+import type { Gathered } from './texts.ts';
+
+/** Takes snapshots: what the API's answers about the host are made from. */
+export interface Snapshots {
+  take(): Promise<Snapshot>;
+}
+
+export interface SnapshotsOptions {
+  readonly engine: Pick<EngineApi, 'networks' | 'containers' | 'inspection'>;
+  readonly settings: Pick<EngineSettings, 'firewall' | 'addressPools'>;
+  readonly version: string;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly namespacePath: (sandbox: string) => string;
+  readonly gather: (path?: string) => Promise<Gathered>;
+}
+
+/** So many namespaces are looked into at once. */
+const AT_ONCE = 4;
+
+export class HostSnapshots implements Snapshots {
+  readonly #options: SnapshotsOptions;
+
+  constructor(options: SnapshotsOptions) {
+    this.#options = options;
+  }
+
+  async take(): Promise<Snapshot> {
+    const { engine, clock, gather, namespacePath } = this.#options;
+    const taken = clock.now();
+    const views = engine.containers.list();
+    const places: [string, string | undefined][] = [[HOST, undefined]];
+    for (const { sandbox } of views) {
+      if (sandbox && !sandbox.host) places.push([sandbox.id, namespacePath(sandbox.id)]);
+    }
+    const namespaces: Record<string, NamespaceTexts> = {};
+    const problems: string[] = [];
+    const waiting = places.values();
+    const work = async (): Promise<void> => {
+      for (const [name, path] of waiting) {
+        const gathered = await gather(path);
+        namespaces[name] = gathered.texts;
+        problems.push(...gathered.problems);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    return { passerelle: FORMAT, taken, namespaces, problems, engine: await this.#engine(views) };
+  }
+
+  async #engine(views: readonly ContainerView[]): Promise<EngineSnapshot> {
+    const { engine, settings, version } = this.#options;
+    return {
+      version,
+      firewall: settings.firewall,
+      addressPools: settings.addressPools,
+      networks: engine.networks.list().map(({ network: { labels: _labels, ...network } }) => network),
+      containers: views.map(({ container: { id, name, state, hostConfig, config } }) => ({
+        id,
+        name,
+        status: state.status,
+        networkMode: hostConfig.NetworkMode,
+        exposed: Object.keys(config.ExposedPorts ?? {}),
+      })),
+      sandboxes: views.flatMap(({ sandbox }) => sandbox ?? []),
+      endpoints: views.flatMap(({ endpoints }) => endpoints.map(({ endpoint }) => endpoint)),
+      desired: engine.inspection.desired(),
+      observed: await engine.inspection.observed(),
+    };
+  }
+}
