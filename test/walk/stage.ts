@@ -38,6 +38,9 @@ export const GUESTS: readonly Guest[] = [
 export const UPLINK = 'uplink0';
 export const HOST_ADDRESS = '10.99.0.2';
 export const WORLD_ADDRESSES = ['10.99.0.1', '198.51.100.7'] as const;
+const GUARD = `table ip guard {
+  chain out { type filter hook output priority 0; tcp sport 20000-60000 tcp flags & rst == rst drop; }
+}`;
 const HOST_LISTENS = ['tcp:22', 'tcp:8080', 'udp:9053'];
 const WORLD_LISTENS = ['tcp:443', 'udp:53'];
 
@@ -94,6 +97,8 @@ export class WalkStage {
     }
     this.#ip('host', [`route add default via ${WORLD_ADDRESSES[0]}`]);
     for (const name of this.names) this.#settle(name);
+    // Senders would reset what their raw packets began: then nothing would be established.
+    for (const name of this.names) if (name !== 'host') inside(name, ['nft', '-f', '-'], GUARD);
     for (const [name, listens] of this.listeners()) this.#listen(name, listens);
   }
 
@@ -188,7 +193,7 @@ function gather(name: string, rules: 'nft' | 'legacy' | 'both'): NamespaceTexts 
       .replaceAll(/:/g, '='),
     sockets: run('ss', '-lntu'),
     conntrack: '',
-    nft: isHost ? run('nft', '-a', '-j', 'list', 'ruleset') : '{"nftables": []}',
+    nft: run('nft', '-a', '-j', 'list', 'ruleset'),
     iptables: isHost && rules !== 'legacy' ? run('iptables-nft-save') : '',
     ...(isHost && rules !== 'nft' && { iptablesLegacy: run('iptables-legacy-save') }),
   };

@@ -3,6 +3,7 @@ import type { Host } from '../engine/host.ts';
 interface HostFacts {
   readonly resolvConf: string;
   readonly hostname: string;
+  readonly linkNames: readonly string[];
   readonly ephemeralPorts: { readonly from: number; readonly to: number };
   readonly uniqueLocalDigits: string;
 }
@@ -15,6 +16,7 @@ export class ModelHost implements Host {
     this.facts = {
       resolvConf: 'nameserver 192.0.2.53\n',
       hostname: 'host',
+      linkNames: ['lo', 'eth0'],
       ephemeralPorts: { from: 32_768, to: 60_999 },
       uniqueLocalDigits: '0123456789',
       ...facts,
@@ -27,6 +29,10 @@ export class ModelHost implements Host {
 
   hostname(): string {
     return this.facts.hostname;
+  }
+
+  async linkNames(): Promise<readonly string[]> {
+    return this.facts.linkNames;
   }
 
   async ephemeralPorts(): Promise<{ readonly from: number; readonly to: number }> {

@@ -179,6 +179,7 @@ export class ModelRuntime implements Runtime {
       input: { write: async () => {}, end: async () => {} },
       exited: run.exited.then(({ exitCode }) => exitCode),
       resize: async () => {},
+      kill: () => run.signal(9),
     };
   }
 

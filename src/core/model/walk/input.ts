@@ -78,7 +78,8 @@ function forward(run: Run, space: Space, inLink: string, skb: Skb, route: Route)
   });
   const end =
     pass(run, space, skb, { hook: 'forward', inLink, outLink }) ??
-    pass(run, space, skb, { hook: 'postrouting', inLink: '', outLink });
+    // Forwarded packets still show here where they came in.
+    pass(run, space, skb, { hook: 'postrouting', inLink, outLink });
   return end ?? sendOut(run, space, outLink, skb, route.via ?? skb.packet.destination, true);
 }
 

@@ -131,6 +131,10 @@ function arrive(run: Run, at: LinkPlace, skb: Skb, to: Receiver): End {
   if (!link?.up) {
     return run.end(space, skb, { kind: 'dropped', link: at.link, dropReason: 'DEV_READY', text: `${at.link} is down` });
   }
+  if (link.type === 'veth' && skb.packet.size > link.mtu + 4) {
+    const text = `its ${skb.packet.size} bytes do not fit the ${link.mtu} of ${at.link}, by which it would come in`;
+    return run.end(space, skb, { kind: 'dropped', link: at.link, dropReason: 'UNKNOWN', text });
+  }
   if (link.master !== undefined) return bridgeIn(run, at, link.master, skb, to);
   run.tell({
     kind: 'link',

@@ -117,10 +117,11 @@ function meta(key: string): Expression {
   switch (key) {
     case 'iifname':
     case 'iif':
-      return (at) => (at.inLink === '' ? 'break' : text(at.inLink));
+      return (at) => text(at.inLink);
     case 'oifname':
     case 'oif':
-      return (at) => (at.outLink === '' ? 'break' : text(at.outLink));
+      // Where the hook has no such link, its name is empty.
+      return (at) => text(at.outLink);
     case 'l4proto':
       return ({ skb: { packet } }) => number(packet.protocol, PROTOCOLS);
     case 'nfproto':
