@@ -1,9 +1,8 @@
 /** Gives out what must not be given twice: subnets, addresses, host ports. The records say what is taken. */
 import type { ContainerRecord } from '../container/container.ts';
 import { assignAddress, claimAddress, containerGateway, poolsOf } from '../ipam/assign.ts';
-import { FIRST_POOLS, type PoolCursor } from '../ipam/choose.ts';
 import { uniqueLocalSource, type PoolSource } from '../ipam/sources.ts';
-import { allocateBindings, type PortCursor, type PortRange } from '../network/bindings.ts';
+import { allocateBindings, type PortRange } from '../network/bindings.ts';
 import type { EndpointRecord, EndpointSettings } from '../network/endpoint.ts';
 import { DEFAULT_BRIDGE_NAME } from '../network/bridge.ts';
 import type { NetworkRecord } from '../network/network.ts';
@@ -13,7 +12,7 @@ import type { AddressObject, RouteObject } from '../plan/object.ts';
 import type { Context } from './context.ts';
 import type { NetworkRequest } from './engine.ts';
 import { parseResolvConf } from './etc.ts';
-import type { Draft, Records } from './records.ts';
+import type { Draft, Given, Records } from './records.ts';
 
 /** What the host says that no record does. Read before each change, as it may have changed since. */
 interface HostFacts {
@@ -28,16 +27,15 @@ export class Allocator {
   readonly #context: Context;
   #facts: HostFacts = { routes: [], servers: [], bridges: [], addresses: [], ephemeral: { from: 49_153, to: 65_535 } };
   #sources: readonly PoolSource[] = [];
-  #pools: PoolCursor = FIRST_POOLS;
-  #ports: PortCursor = {};
-  #sequence = 0;
 
   constructor(context: Context) {
     this.#context = context;
-    for (const { sequence } of context.ledger.network.values()) this.#sequence = Math.max(this.#sequence, sequence);
-    for (const { bindingSequence } of context.ledger.endpoint.values()) {
-      this.#sequence = Math.max(this.#sequence, bindingSequence);
-    }
+    const { ledger } = context;
+    const sequences = [
+      ...[...ledger.network.values()].map(({ sequence }) => sequence),
+      ...[...ledger.endpoint.values()].map(({ bindingSequence }) => bindingSequence),
+    ];
+    this.#give({ sequence: sequences.reduce((highest, sequence) => Math.max(highest, sequence), 0) });
   }
 
   /** Reads the host's facts that subnets of new networks depend on. */
@@ -77,16 +75,16 @@ export class Allocator {
       ...options,
       id: clock.hex(32),
       created: clock.now(),
-      sequence: ++this.#sequence,
+      sequence: this.#nextSequence(),
       random: clock.hex(4),
       networks: [...draft.network.values()],
       sources: this.#sources,
-      cursor: this.#pools,
+      cursor: this.#context.ledger.given.pools,
       avoid: [...routes.filter(({ link }) => link !== own).map(({ to }) => to), ...servers],
       hostBridges: this.#facts.bridges,
       defaultOptions: settings.networkOptions,
     });
-    this.#pools = cursor;
+    this.#give({ pools: cursor });
     return network;
   }
 
@@ -123,13 +121,24 @@ export class Allocator {
       endpoint: { id: endpoint.id, containerName: container.name },
       inUse,
       ephemeral: this.#facts.ephemeral,
-      cursor: this.#ports,
+      cursor: this.#context.ledger.given.ports,
       hostBinding: network.bridge?.hostBinding ?? '',
       ipv4: endpoint.ipv4 !== '',
       ipv6: endpoint.ipv6 !== '' || (endpoint.ipv4 !== '' && this.#context.settings.firewall.userlandProxy),
     });
-    this.#ports = cursor;
-    return { bindings, bindingSequence: ++this.#sequence };
+    this.#give({ ports: cursor });
+    return { bindings, bindingSequence: this.#nextSequence() };
+  }
+
+  #nextSequence(): number {
+    const sequence = this.#context.ledger.given.sequence + 1;
+    this.#give({ sequence });
+    return sequence;
+  }
+
+  #give(given: Partial<Given>): void {
+    const { ledger } = this.#context;
+    ledger.given = { ...ledger.given, ...given };
   }
 }
 

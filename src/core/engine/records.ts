@@ -1,5 +1,7 @@
 /** The engine's records in memory, and drafts of their next state. */
 import type { ContainerRecord } from '../container/container.ts';
+import { FIRST_POOLS, type PoolCursor } from '../ipam/choose.ts';
+import type { PortCursor } from '../network/bindings.ts';
 import type { EndpointRecord, SandboxRecord } from '../network/endpoint.ts';
 import type { NetworkRecord } from '../network/network.ts';
 import type { StoreContents, StoreEntry } from './store.ts';
@@ -143,12 +145,21 @@ export function draftOf(records: Records): Draft {
   };
 }
 
+/** What was given last of what is given in turn: subnets, host ports, places in the firewall's chains. In memory only. */
+export interface Given {
+  readonly pools: PoolCursor;
+  readonly ports: PortCursor;
+  readonly sequence: number;
+}
+
 /** The records as they are. Only `commit` changes them. */
 export class Ledger implements Records {
   readonly network = new StoredTable<NetworkRecord>(KEYS.network);
   readonly container = new StoredTable<ContainerRecord>(KEYS.container);
   readonly sandbox = new StoredTable<SandboxRecord>(KEYS.sandbox);
   readonly endpoint = new StoredTable<EndpointRecord>(KEYS.endpoint);
+
+  given: Given = { pools: FIRST_POOLS, ports: {}, sequence: 0 };
 
   /** Rises with each commit: what was derived from the records is stale when it did. */
   version = 0;

@@ -45,10 +45,16 @@ export class Transactions {
   change<T>(decide: (draft: Draft) => T | Promise<T>, options: ChangeOptions = {}): Promise<Change<T>> {
     return this.#mutex.run(async () => {
       const draft = this.#ledger.draft();
-      const value = await decide(draft);
-      const steps = this.#plan(this.#ledger, draft);
-      if (!options.dryRun) await this.#carryOut(draft, steps);
-      return { value, steps };
+      const { given } = this.#ledger;
+      try {
+        const value = await decide(draft);
+        const steps = this.#plan(this.#ledger, draft);
+        if (!options.dryRun) await this.#carryOut(draft, steps);
+        return { value, steps };
+      } finally {
+        // What was only foreseen is given again when it is done.
+        if (options.dryRun) this.#ledger.given = given;
+      }
     });
   }
 
@@ -56,14 +62,19 @@ export class Transactions {
   foresee(...decisions: readonly ((draft: Draft) => void)[]): Promise<readonly Step[]> {
     return this.#mutex.run(async () => {
       let records: Records = this.#ledger;
+      const { given } = this.#ledger;
       const steps: Step[] = [];
-      for (const decide of decisions) {
-        const draft = draftOf(records);
-        decide(draft);
-        steps.push(...this.#plan(records, draft));
-        records = draft;
+      try {
+        for (const decide of decisions) {
+          const draft = draftOf(records);
+          decide(draft);
+          steps.push(...this.#plan(records, draft));
+          records = draft;
+        }
+        return steps;
+      } finally {
+        this.#ledger.given = given;
       }
-      return steps;
     });
   }
 

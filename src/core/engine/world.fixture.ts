@@ -160,11 +160,9 @@ export function networkRequest(name: string, wish: Partial<NetworkRequest> & { s
   };
 }
 
-type Parts = Omit<Ports, 'kernel' | 'sockets' | 'runtime' | 'images' | 'volumes' | 'host' | 'clock' | 'log'>;
-
 export class World {
   readonly clock = new ManualClock();
-  readonly kernel = new ModelKernel();
+  kernel = new ModelKernel();
   readonly runtime = new ModelRuntime(this.clock, ([program = '']) => PROGRAMS[program] ?? {});
   readonly images = new ModelImages({
     'busybox:latest': { Cmd: ['sh'] },
@@ -172,7 +170,7 @@ export class World {
   });
   readonly volumes = new ModelVolumes(this.clock);
   readonly host = new ModelHost();
-  readonly store: Parts['store'] = new MemoryStore();
+  readonly store = new MemoryStore();
   sockets = new ModelSockets();
   settings: EngineSettings = SETTINGS;
   /** What the engine said that nobody asked for. */
@@ -208,6 +206,12 @@ export class World {
   async startAnew(): Promise<void> {
     this.sockets = new ModelSockets();
     await this.startEngine();
+  }
+
+  /** The machine starts anew: the kernel has forgotten all. */
+  async reboot(): Promise<void> {
+    this.kernel = new ModelKernel();
+    await this.startAnew();
   }
 
   /** Until everything that can go on without time passing has gone on. */
