@@ -15,8 +15,15 @@ export const machine: Host = {
     return STUB.test(text) ? orElse(RESOLVED_CONF, text) : text;
   },
   hostname,
+  async linkNames() {
+    const lines = (await readFile('/proc/net/dev', 'utf8')).split('\n').slice(2);
+    return lines.map((line) => line.split(':', 1)[0]!.trim()).filter(Boolean);
+  },
   async ephemeralPorts() {
-    const [from, to] = (await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')).trim().split(/\s+/).map(Number);
+    const [from, to] = (await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'))
+      .trim()
+      .split(/\s+/)
+      .map(Number);
     return { from: from!, to: to! };
   },
   async uniqueLocalDigits() {
