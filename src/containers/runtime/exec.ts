@@ -19,6 +19,7 @@ import { Channel } from './iteration.ts';
 import { LogParser } from './log/line.ts';
 import { Monitor, lastError, type MonitorStart } from './monitor.ts';
 import type { OciProcess } from './oci/config.ts';
+import { sendSignal } from './process.ts';
 import { AttachedInput } from './stdin.ts';
 import { TerminalSize } from './terminal.ts';
 
@@ -26,6 +27,8 @@ const O_CLOEXEC = 0o2000000;
 
 /** How long output is waited for after its process has ended: its own children may hold the pipes for ever. */
 const LAST_OUTPUT = 500;
+
+const SIGKILL = 9;
 
 /** The exit code of a process whose monitor was killed, and it with it. */
 const KILLED = 137;
@@ -77,7 +80,9 @@ export async function startExec(start: ExecStart): Promise<ExecProcess> {
     throw execFailure(cause);
   }
 
+  let hasExited = false;
   const exited = monitor.next().then((last) => {
+    hasExited = true;
     streams.ended();
     return last?.data ?? KILLED;
   });
@@ -89,6 +94,10 @@ export async function startExec(start: ExecStart): Promise<ExecProcess> {
     output: streams.channel,
     input: streams.input,
     exited,
+    // The monitor reaps the process and tells so at once: until then the pid is no other's.
+    kill: () => {
+      if (!hasExited) sendSignal(first.data, SIGKILL);
+    },
     resize: (columns, rows) => (process.terminal ? size.set(columns, rows) : Promise.resolve()),
   };
 }

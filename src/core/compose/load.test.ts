@@ -406,7 +406,6 @@ describe('what is not honoured is said', () => {
       'deploy: {update_config: {parallelism: 1}}',
       'services.web.deploy.update_config is not supported and has no effect',
     ],
-    ['healthcheck: {test: a}', 'services.web.healthcheck is kept, but no health checks are run'],
     ['secrets: [a]', 'services.web.secrets is not supported and has no effect'],
   ])('%s', (keys, warning) => {
     expect(load(web(keys)).warnings.join('\n')).toContain(warning);

@@ -334,10 +334,6 @@ class Loader {
     const targets = (found.volumes ?? []).map((volume) => volume.target);
     const twice = targets.filter((target, index) => targets.indexOf(target) !== index);
     if (twice.length > 0) cursor.fail(`Duplicate mount points: [${twice.join(', ')}]`, 'one volume for each path');
-    if (found.healthcheck && !found.healthcheck.disable)
-      cursor
-        .key('healthcheck', cursor.value)
-        .warn(`services.${found.name}.healthcheck is kept, but no health checks are run`);
     if (!files && !found.environment) return rest;
     const environment = new Map<string, string | null>();
     for (const path of files ?? []) {

@@ -34,6 +34,8 @@ export interface ContainerConfig {
   readonly Labels: StringMap;
   readonly StopSignal?: string;
   readonly StopTimeout?: number;
+  /** Of the image: what runs a health check that is a line of shell. */
+  readonly Shell?: Strings;
 }
 
 export interface HostPort {

@@ -1,5 +1,6 @@
 import type { EndpointSettings } from '../network/endpoint.ts';
 import type { ContainerConfig, HostConfig } from './config.ts';
+import type { HealthStatus } from './health.ts';
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
 
@@ -14,6 +15,8 @@ export interface ContainerState {
   /** A user stopped it: no restart policy but `always` at the daemon's start brings it back. */
   readonly stoppedByUser: boolean;
   readonly oomKilled: boolean;
+  /** Absent if nothing checks it, or it never ran. */
+  readonly health?: HealthStatus;
 }
 
 /** A mount as it was resolved when the container was created. */

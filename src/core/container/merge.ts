@@ -1,4 +1,5 @@
 import type { ContainerConfig } from './config.ts';
+import { mergeHealth } from './health.ts';
 
 /** The variable's name of `NAME=value`. */
 const variable = (assignment: string): string => assignment.split('=', 1)[0]!;
@@ -14,8 +15,9 @@ export function mergeConfig(request: ContainerConfig, image: Partial<ContainerCo
   const command = request.Cmd?.length ? request.Cmd : null;
   const exposed = { ...image.ExposedPorts, ...request.ExposedPorts };
   const volumes = { ...image.Volumes, ...request.Volumes };
-  const healthcheck = mergeHealth(request, image);
+  const healthcheck = mergeHealth(request.Healthcheck, image.Healthcheck);
   const stopSignal = request.StopSignal || image.StopSignal;
+  const shell = request.Shell ?? image.Shell;
   return {
     ...request,
     User: request.User || image.User || '',
@@ -28,17 +30,13 @@ export function mergeConfig(request: ContainerConfig, image: Partial<ContainerCo
     ...(Object.keys(exposed).length ? { ExposedPorts: exposed } : {}),
     ...(healthcheck ? { Healthcheck: healthcheck } : {}),
     ...(stopSignal ? { StopSignal: stopSignal } : {}),
+    ...(shell ? { Shell: shell } : {}),
   };
 }
 
 /** `[""]` is how a client asks for no entrypoint at all. */
 function isReset(entrypoint: readonly string[] | null): boolean {
   return entrypoint?.length === 1 && entrypoint[0] === '';
-}
-
-function mergeHealth(request: ContainerConfig, image: Partial<ContainerConfig>): ContainerConfig['Healthcheck'] {
-  if (!request.Healthcheck) return image.Healthcheck;
-  return { ...image.Healthcheck, ...request.Healthcheck };
 }
 
 /** Entrypoint and command, joined: what is executed. */

@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import { createContainer, refuseTakenName } from './creation.ts';
 import type { Attachment, ChangeOptions, ContainerRequest, Containers, ContainerView, PruneFilter } from './engine.ts';
 import { Execs } from './execs.ts';
+import { HealthChecks } from './health.ts';
 import { isAlive, Lifecycle } from './lifecycle.ts';
 import { findContainer } from './lookup.ts';
 import { matchesPrune } from './prune.ts';
@@ -17,6 +18,7 @@ import type { WaitCondition } from './waiters.ts';
 
 export class ContainerUseCases implements Containers {
   readonly lifecycle: Lifecycle;
+  readonly healthChecks: HealthChecks;
   readonly #context: Context;
   readonly #connectivity: Connectivity;
   readonly #execs: Execs;
@@ -26,6 +28,9 @@ export class ContainerUseCases implements Containers {
     this.#connectivity = connectivity;
     this.#execs = new Execs(context);
     this.lifecycle = new Lifecycle(context, connectivity, (container) => this.#discard(container, true));
+    this.healthChecks = new HealthChecks(context, this.#execs, (container, action) =>
+      this.lifecycle.tell(container, action),
+    );
   }
 
   list(): readonly ContainerView[] {
@@ -288,6 +293,7 @@ export class ContainerUseCases implements Containers {
       endpoints: this.#connectivity.endpointsOf(container.id),
       execIds: this.#execs.of(container.id),
     };
+      health: this.healthChecks.of(container),
   }
 }
 

@@ -75,6 +75,11 @@ export class Execs {
     return [...this.#execs.values()].filter(({ spec }) => spec.containerId === containerId).map(({ spec }) => spec.id);
   }
 
+  /** Forgets an instance that nobody will ask for. */
+  discard(id: string): void {
+    this.#execs.delete(id);
+  }
+
   /** Forgets the instances of a container that was removed. */
   forget(containerId: string): void {
     for (const id of this.of(containerId)) this.#execs.delete(id);

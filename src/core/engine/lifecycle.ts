@@ -1,5 +1,6 @@
 /** A container's process: started, ended, started again. */
 import type { ContainerRecord, ContainerState } from '../container/container.ts';
+import { withHealth } from '../container/health.ts';
 import { restartDelay, wantsRestart } from '../container/restart.ts';
 import { parseSignal } from '../container/signal.ts';
 import { EngineError, type ErrorCode } from '../network/error.ts';
@@ -357,7 +358,8 @@ export class Lifecycle {
 
   async #update(id: string, next: (record: ContainerRecord) => ContainerRecord): Promise<ContainerRecord> {
     const { value } = await this.#context.transactions.change((draft) => {
-      const record = next(findContainer(draft, id));
+      const before = findContainer(draft, id);
+      const record = withHealth(before, next(before));
       draft.container.put(record);
       return record;
     });

@@ -66,6 +66,8 @@ export interface ExecProcess {
   /** The exit code. */
   readonly exited: Promise<number>;
   resize(columns: number, rows: number): Promise<void>;
+  /** SIGKILL; nothing happens to one that has ended. */
+  kill(): void;
 }
 
 /** What a runtime could not do, in its own words. `code` 127: no such executable; 126: not executable. */

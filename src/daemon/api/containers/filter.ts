@@ -1,5 +1,6 @@
 /** Which containers a list shows. */
 import type { ContainerStatus } from '../../../core/container/container.ts';
+import type { HealthStatus } from '../../../core/container/health.ts';
 import type { Containers, ContainerView } from '../../../core/engine/engine.ts';
 import type { Images } from '../../../core/engine/images.ts';
 import { EngineError } from '../../../core/network/error.ts';
@@ -35,6 +36,8 @@ const STATUSES: readonly string[] = [
   'dead',
 ] satisfies ContainerStatus[];
 
+const HEALTHS: readonly string[] = ['none', 'starting', 'healthy', 'unhealthy'] satisfies (HealthStatus | 'none')[];
+
 /** The containers that the query asks for, newest first. */
 export async function selectContainers(
   query: Query,
@@ -44,6 +47,9 @@ export async function selectContainers(
   const filters = Filters.read(query, KNOWN);
   for (const status of filters.get('status')) {
     if (!STATUSES.includes(status)) throw new EngineError('invalid', `invalid filter 'status=${status}'`);
+  }
+  for (const health of filters.get('health')) {
+    if (!HEALTHS.includes(health)) throw new EngineError('invalid', `Unrecognised filter value for health: ${health}`);
   }
   const limit = query.number('limit') ?? 0;
   const before = query.text('before') || filters.get('before')[0];
@@ -66,7 +72,7 @@ function matches(view: ContainerView, filters: Filters, ancestors: ReadonlySet<s
     filters.labels(container.config.Labels) &&
     filters.exact('status', container.state.status) &&
     filters.exact('is-task', 'false') &&
-    filters.exact('health', 'none') &&
+    filters.exact('health', container.state.health ?? 'none') &&
     filters.some(
       'exited',
       (code) => view.container.state.status === 'exited' && Number(code) === container.state.exitCode,

@@ -1,7 +1,7 @@
 /** Containers as the Engine API shows them. The order of the fields is Docker's. */
 import type { ContainerConfig, HostConfig } from '../../../core/container/config.ts';
-import type { ContainerMount, ContainerRecord } from '../../../core/container/container.ts';
-import type { ContainerView } from '../../../core/engine/engine.ts';
+import type { ContainerMount, ContainerRecord, ContainerState } from '../../../core/container/container.ts';
+import type { ContainerView, Health } from '../../../core/engine/engine.ts';
 import { humanDuration } from '../duration.ts';
 import { seconds } from '../http/time.ts';
 import { sorted } from '../sorted.ts';
@@ -46,7 +46,7 @@ export function presentContainer(
     Created: container.created,
     Path: path,
     Args: args,
-    State: presentState(container),
+    State: presentState(view),
     Image: container.imageId,
     ResolvConfPath: surroundings.resolvConfPath,
     HostnamePath: surroundings.hostnamePath,
@@ -102,7 +102,7 @@ export function summarizeContainer(view: ContainerView, image: string, now: numb
   };
 }
 
-function presentState({ state }: ContainerRecord): object {
+function presentState({ container: { state }, health }: ContainerView): object {
   const { status } = state;
   return {
     Status: status,
@@ -116,6 +116,20 @@ function presentState({ state }: ContainerRecord): object {
     Error: state.error,
     StartedAt: state.startedAt,
     FinishedAt: state.finishedAt,
+    ...(health ? { Health: presentHealth(health) } : {}),
+  };
+}
+
+function presentHealth({ status, failingStreak, log }: Health): object {
+  return {
+    Status: status,
+    FailingStreak: failingStreak,
+    Log: log.map(({ start, end, exitCode, output }) => ({
+      Start: start,
+      End: end,
+      ExitCode: exitCode,
+      Output: output,
+    })),
   };
 }
 
@@ -145,7 +159,7 @@ function presentHostConfig(hostConfig: HostConfig, version: number): object {
 
 /** The image's settings are merged in at any place: the order is made here. */
 export function presentConfig(config: Partial<ContainerConfig>): object {
-  const { Healthcheck, MacAddress, StopSignal, StopTimeout } = config;
+  const { Healthcheck, MacAddress, Shell, StopSignal, StopTimeout } = config;
   return {
     Hostname: config.Hostname ?? '',
     Domainname: config.Domainname ?? '',
@@ -171,7 +185,13 @@ export function presentConfig(config: Partial<ContainerConfig>): object {
     Labels: config.Labels ? sorted(config.Labels) : null,
     ...(StopSignal ? { StopSignal } : {}),
     ...(StopTimeout === undefined ? {} : { StopTimeout }),
+    ...(Shell?.length ? { Shell } : {}),
   };
+}
+
+function healthText({ health }: ContainerState): string {
+  if (!health) return '';
+  return health === 'starting' ? ' (health: starting)' : ` (${health})`;
 }
 
 /** `now`: milliseconds since 1970. */
@@ -181,7 +201,7 @@ export function statusText({ state }: ContainerRecord, now: number): string {
     case 'created':
       return 'Created';
     case 'running':
-      return `Up ${since(state.startedAt)}`;
+      return `Up ${since(state.startedAt)}${healthText(state)}`;
     case 'paused':
       return `Up ${since(state.startedAt)} (Paused)`;
     case 'restarting':

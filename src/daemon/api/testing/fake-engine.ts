@@ -275,6 +275,7 @@ export class FakeEngine implements EngineApi {
         output: cat.output,
         exited: cat.exited,
         resize: async () => undefined,
+        kill: () => cat.kill(137),
       };
       return process;
     },
