@@ -3,7 +3,7 @@
  * tables and sets, which are the engine's own and empty, are declared in one before it.
  */
 import { KernelError, type Scope } from '../core/engine/kernel.ts';
-import type { JsonObject } from '../core/firewall/nft/ruleset.ts';
+import type { Json } from '../core/firewall/nft/ruleset.ts';
 import { nftObjects } from '../core/firewall/nftables/listing.ts';
 import { TABLE } from '../core/firewall/nftables/sheet.ts';
 import { nftCommands, nftDeclarations, type NftStep } from '../core/firewall/nftables/transaction.ts';
@@ -26,7 +26,7 @@ export function observeTables(nft: Nftables, scope: Scope): readonly NftObject[]
 function list(nft: Nftables): readonly NftObject[] {
   return FAMILIES.flatMap((family) => {
     try {
-      return nftObjects(nft.run([{ list: { table: { family, name: TABLE } } }]) as readonly JsonObject[]);
+      return nftObjects(nft.run([{ list: { table: { family, name: TABLE } } }]) as readonly Json[]);
     } catch (error) {
       if (error instanceof NftError && error.code === 'ENOENT') return [];
       throw error;

@@ -1,5 +1,5 @@
 import { printRule } from '../firewall/print.ts';
-import type { HostObject } from './object.ts';
+import type { HostObject, NftElementObject } from './object.ts';
 
 /**
  * What an object is, whatever its other properties: two objects of one key can't be told apart by
@@ -47,6 +47,11 @@ function nftTableKey(family: string, name: string): string {
   return `nft-table ${family} ${name}`;
 }
 
+/** The key of the set that an element is in. */
+export function nftSetKey({ family, table, set }: NftElementObject): string {
+  return `nft-set ${family} ${table} ${set}`;
+}
+
 /** The keys of the objects that `object` is in, and that it vanishes with. */
 export function containers(object: HostObject): readonly string[] {
   switch (object.kind) {
@@ -66,7 +71,7 @@ export function containers(object: HostObject): readonly string[] {
       return [chainKey({ family, table, name: chain })];
     }
     case 'nft-element':
-      return [`nft-set ${object.family} ${object.table} ${object.set}`, nftTableKey(object.family, object.table)];
+      return [nftSetKey(object), nftTableKey(object.family, object.table)];
     case 'nft-set':
     case 'nft-chain':
       return [nftTableKey(object.family, object.table)];

@@ -1,7 +1,8 @@
 /** Plans for people, in terraform's manner, and for programs. */
+import { printStatement } from '../firewall/nft/text.ts';
 import { sameObject } from './compare.ts';
 import { describe } from './describe.ts';
-import type { HostObject, Owner } from './object.ts';
+import type { HostObject, NftChainObject, Owner } from './object.ts';
 import type { Step } from './step.ts';
 
 export interface PlanSummary {
@@ -19,6 +20,8 @@ export interface PlannedStep {
   readonly before?: string;
   /** What vanishes with a removed object. */
   readonly contents?: readonly string[];
+  /** The rules that a chain of nftables is written with. */
+  readonly rules?: readonly { readonly rule: string; readonly why: string }[];
   readonly owner: Owner;
   readonly why: string;
 }
@@ -42,6 +45,7 @@ function planned(step: Step): PlannedStep {
     object: describe(object),
     ...(step.op === 'change' && { before: describe(step.before) }),
     ...(contents && { contents }),
+    ...(op !== 'remove' && object.kind === 'nft-chain' && { rules: rulesOf(object) }),
     owner,
     why,
   };
@@ -50,6 +54,13 @@ function planned(step: Step): PlannedStep {
 export function summarize(steps: readonly Step[]): PlanSummary {
   const count = (op: Step['op']) => steps.filter((step) => step.op === op).length;
   return { add: count('add'), change: count('change'), remove: count('remove') };
+}
+
+function rulesOf({ rules }: NftChainObject): { readonly rule: string; readonly why: string }[] {
+  return rules.map(({ statements, reason }) => ({
+    rule: statements.map(printStatement).join(' '),
+    why: reason?.why ?? '',
+  }));
 }
 
 const SIGNS = { add: '+', change: '~', remove: '-' } as const;
@@ -62,10 +73,14 @@ export function printPlan(steps: readonly Step[]): string {
   if (steps.length === 0) return 'No changes: the host is as it would be.\n';
   const lines = steps.flatMap((step) => {
     const { owner, why } = step.object;
-    return [`  ${SIGNS[step.op]} ${heading(step)}`, `      ${owner.kind} ${owner.name}: ${why}`, ...footing(step)];
+    return [`  ${SIGNS[step.op]} ${heading(step)}`, `      ${printOwner(owner)}: ${why}`, ...footing(step)];
   });
   const { add, change, remove } = summarize(steps);
   return [...lines, '', `Plan: ${add} to add, ${change} to change, ${remove} to remove.`, ''].join('\n');
+}
+
+function printOwner({ kind, name }: Owner): string {
+  return kind === 'engine' ? kind : `${kind} ${name}`;
 }
 
 function heading(step: Step): string {
@@ -77,6 +92,10 @@ function heading(step: Step): string {
 }
 
 function footing(step: Step): string[] {
-  if (step.op !== 'remove' || !step.contents) return [];
+  if (step.op !== 'remove') {
+    if (step.object.kind !== 'nft-chain') return [];
+    return rulesOf(step.object).flatMap(({ rule, why }) => [`      ${rule}`, `          ${why}`]);
+  }
+  if (!step.contents) return [];
   return step.contents.map((object) => `      with it goes ${describe(object)}`);
 }

@@ -2,7 +2,7 @@
 import { arrange } from './arrange.ts';
 import { fits, needsReplacing } from './compare.ts';
 import { groupBy } from './group.ts';
-import { chainKey, containers, key, keysOf } from './key.ts';
+import { chainKey, containers, key, keysOf, nftSetKey } from './key.ts';
 import type { ChainObject, Desired, HostObject, KernelObject, Reason, RuleObject } from './object.ts';
 import { comparePositions } from './position.ts';
 import type { Step } from './step.ts';
@@ -22,8 +22,8 @@ const LEFT_OVER: Reason = {
  * The steps that make `observed` what `desired` says, none if it is so.
  *
  * `observed` is all that `Kernel.observe` found of the kinds that `desired` speaks of; the rules of a
- * chain in their order. What is not wanted goes if it is ours: sandboxes, the rules of our own chains
- * (but for the ones that users write into), rules that jump to those, and whatever is in `ours`, the
+ * chain in their order. What is not wanted goes if it is ours: sandboxes, elements of our own sets, the rules
+ * of our own chains (but for the ones that users write into), rules that jump to those, and whatever is in `ours`, the
  * objects of an earlier intent, but for chains that users wrote into. All else is foreign and stays as it is, where it is.
  */
 export function repair(
@@ -76,8 +76,14 @@ function repairObjects(
     if (known.has(its)) continue;
     const reason = ours.get(its);
     const isKept = kept.has(its) || (object.kind === 'chain' && object.policy === 'ACCEPT');
-    if (object.kind === 'namespace' || (reason && !isKept)) removed.push(withReason(object, reason));
+    const isOurs = object.kind === 'namespace' || isIn(object, known) || (reason && !isKept);
+    if (isOurs) removed.push(withReason(object, reason));
   }
+}
+
+/** Whether it is an element of one of these sets. Users may have sets of their own in our table. */
+function isIn(object: KernelObject, sets: ReadonlySet<string>): boolean {
+  return object.kind === 'nft-element' && sets.has(nftSetKey(object));
 }
 
 /** The keys of what users wrote rules into, and of what that is in. */

@@ -106,6 +106,8 @@ function readObject(object: JsonObject, tables: Map<string, OpenTable>): void {
       tableOf(value, tables).sets.set(name, {
         name,
         isMap: kind === 'map',
+        ...(value['type'] !== undefined && { type: readTypes(value['type']) }),
+        ...(value['map'] !== undefined && { map: readTypes(value['map']) }),
         flags: flagsOf(value),
         elements: Array.isArray(elements) ? (elements as readonly Json[]) : [],
       });
@@ -132,6 +134,11 @@ function flagsOf(value: JsonObject): string[] {
   const flags = value['flags'];
   if (typeof flags === 'string') return [flags];
   return Array.isArray(flags) ? (flags as readonly Json[]).map(printWord) : [];
+}
+
+/** One type is a word, several are a list or, as a map's values, words with dots between them. */
+function readTypes(types: Json): string[] {
+  return Array.isArray(types) ? (types as readonly Json[]).map(printWord) : printWord(types).split(' . ');
 }
 
 function readBase(value: JsonObject): NftBase | undefined {

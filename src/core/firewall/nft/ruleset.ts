@@ -37,6 +37,9 @@ export interface NftChain {
 export interface NftSet {
   readonly name: string;
   readonly isMap: boolean;
+  /** The types of its keys' parts, and of a map's values: `ipv4_addr`, `verdict`; as far as they are told. */
+  readonly type?: readonly string[];
+  readonly map?: readonly string[];
   readonly flags: readonly string[];
   /** Elements in the JSON schema: a value, `{ elem: … }`, `{ prefix: … }`, `{ range: … }`, of maps `[key, value]`. */
   readonly elements: readonly Json[];

@@ -33,14 +33,17 @@ import {
   verdictFrom,
 } from './vocabulary.ts';
 
-/** The table, its sets and maps, empty, and its chains: whatever networks there are, these are all the rules. */
+/**
+ * The table, its sets and maps, empty, and its chains: whatever networks there are, these are all the
+ * rules. Options change rules only, so that a start with others leaves nothing behind.
+ */
 export function engineObjects(options: FirewallOptions): Desired<NftObject>[] {
   return families(options).flatMap((family) => {
     const sheet = new Sheet(family, ENGINE);
     sheet.table("The engine's own table, so that it and others do not touch each other's rules.");
     filter(sheet, options);
     translation(sheet, options);
-    if (!options.allowDirectRouting) protection(sheet);
+    protection(sheet, options);
     return [...sheet.objects];
   });
 }
@@ -242,7 +245,7 @@ function translation(sheet: Sheet, { userlandProxy }: FirewallOptions): void {
   );
 }
 
-function protection(sheet: Sheet): void {
+function protection(sheet: Sheet, { allowDirectRouting }: FirewallOptions): void {
   const { family } = sheet;
   sheet.set('protected', [address(family)], 'Containers that other machines do not reach by their own address.');
   sheet.set('doors', [address(family), LINK], 'The links that a protected container is reached over.');
@@ -250,20 +253,22 @@ function protection(sheet: Sheet): void {
   sheet.chain(
     'raw',
     base('filter', 'prerouting', RAW),
-    [
-      rule(
-        'A port that is published on loopback alone is not reached by a neighbour on the link with a forged destination.',
-        isNot(inLink, 'lo'),
-        among(concat(destination(family), protocol, port), 'loopback-ports'),
-        DROP,
-      ),
-      rule(
-        'Other machines reach containers through published ports of the host only; it is asked here, where a packet still has the destination that it was sent to.',
-        among(destination(family), 'protected'),
-        notAmong(concat(destination(family), inLink), 'doors'),
-        DROP,
-      ),
-    ],
+    allowDirectRouting
+      ? []
+      : [
+          rule(
+            'A port that is published on loopback alone is not reached by a neighbour on the link with a forged destination.',
+            isNot(inLink, 'lo'),
+            among(concat(destination(family), protocol, port), 'loopback-ports'),
+            DROP,
+          ),
+          rule(
+            'Other machines reach containers through published ports of the host only; it is asked here, where a packet still has the destination that it was sent to.',
+            among(destination(family), 'protected'),
+            notAmong(concat(destination(family), inLink), 'doors'),
+            DROP,
+          ),
+        ],
     'What is refused before anything else looks at it.',
   );
 }
