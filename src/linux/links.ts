@@ -30,7 +30,8 @@ export function makeLink(namespaces: Namespaces, link: LinkObject): void {
     case 'ipvlan':
       return namespaces.withDescriptor(link.namespace, (namespace) => {
         const host = namespaces.route('host');
-        const kind: LinkKind = { kind: link.type, mode: link.mode, parent: linkIndex(host, link.parent), namespace };
+        const { type, mode, flag } = link;
+        const kind: LinkKind = { kind: type, mode, flag, parent: linkIndex(host, link.parent), namespace };
         addLink(host, link.name, kind, { mac: link.mac, mtu: link.mtu, up: link.up });
       });
     case 'veth':
@@ -84,7 +85,7 @@ export function changeLink(namespaces: Namespaces, before: LinkObject, link: Lin
 function birth(link: LinkObject): string {
   const born: unknown[] = [link.type, link.namespace, link.name];
   if (link.type === 'veth') born.push(link.peer.namespace, link.peer.name);
-  if (link.type === 'macvlan' || link.type === 'ipvlan') born.push(link.parent, link.mode);
+  if (link.type === 'macvlan' || link.type === 'ipvlan') born.push(link.parent, link.mode, link.flag);
   if (link.type === 'vlan') born.push(link.parent, link.vlan);
   return JSON.stringify(born);
 }

@@ -14,9 +14,9 @@ beforeAll(async () => {
 
 afterAll(() => stage.close());
 
-const restart = async (...options: string[]): Promise<void> => {
+const restart = async (options = ''): Promise<void> => {
   await stage.stopDaemon();
-  await stage.startDaemon(...options);
+  await stage.startDaemon(...options.split(' ').filter(Boolean));
 };
 const host = async (command: string): Promise<string> => {
   const [program = '', ...args] = command.split(' ');
@@ -27,18 +27,9 @@ const inside = (command: string): Promise<string> => run('busybox:1.36', ...comm
 
 test('the default bridge is as the options say, and stays so while a container is on it', async () => {
   await restart(
-    ...['--bip', '10.200.0.9/24', '--fixed-cidr', '10.200.0.128/25', '--default-gateway', '10.200.0.77'],
-    ...['--ipv6', '--bip6', 'fd00:200::9/64', '--mtu', '1400', '--icc=false', '--ip', '127.0.0.1', '--ip-masq=false'],
-    ...[
-      '--dns',
-      '192.0.2.1',
-      '--dns-search',
-      'example.org',
-      '--dns-opt',
-      'timeout:1',
-      '--host-gateway-ip',
-      '192.0.2.9',
-    ],
+    '--bip 10.200.0.9/24 --fixed-cidr 10.200.0.128/25 --default-gateway 10.200.0.77 --ipv6 --bip6 fd00:200::9/64 ' +
+      '--mtu 1400 --icc=false --ip 127.0.0.1 --ip-masq=false ' +
+      '--dns 192.0.2.1 --dns-search example.org --dns-opt timeout:1 --host-gateway-ip 192.0.2.9',
   );
   const bridge = await host('ip -o address show docker0');
   expect(bridge).toContain('inet 10.200.0.9/24 brd 10.200.0.255');
@@ -75,7 +66,7 @@ test('the default bridge is as the options say, and stays so while a container i
 });
 
 test('without a default bridge its containers have loopback only', async () => {
-  await restart('--bridge', 'none');
+  await restart('--bridge none');
   expect(await host('ip -o link')).not.toContain('docker0');
   expect(await host('iptables-save')).not.toContain('docker0');
   expect(await stage.docker('network', 'ls', '--format', '{{.Name}}')).toBe('host\nnone');
@@ -86,7 +77,7 @@ test('containers are on the bridge that the user manages, which is left as it is
   await host('ip link add mine type bridge');
   await host('ip address add 10.77.0.5/24 dev mine');
   await host('ip link set mine up');
-  await restart('--bridge', 'mine');
+  await restart('--bridge mine');
   expect(await inside('ip -o address show eth0')).toContain('inet 10.77.0.1/24');
   expect(await inside('ip route')).toContain('default via 10.77.0.5');
   expect(await host('iptables-save -t nat')).toContain('-s 10.77.0.0/24 ! -o mine -j MASQUERADE');
@@ -97,8 +88,7 @@ test('containers are on the bridge that the user manages, which is left as it is
 
 test('networks to come have the default options and pools', async () => {
   await restart(
-    ...['--default-address-pool', 'base=10.201.0.0/16,size=24'],
-    ...['--default-network-opt', 'bridge=com.docker.network.driver.mtu=1300'],
+    '--default-address-pool base=10.201.0.0/16,size=24 --default-network-opt bridge=com.docker.network.driver.mtu=1300',
   );
   await stage.docker('network', 'create', 'cut');
   expect(await stage.docker('network', 'inspect', '-f', '{{json .IPAM.Config}}', 'cut')).toBe(
@@ -135,7 +125,7 @@ test('no rule at all, and forwarding left as it is', async () => {
 });
 
 test('packets with the mark pass, before all that the networks say', async () => {
-  await restart('--bridge-accept-fwmark', '0x10/0xf0');
+  await restart('--bridge-accept-fwmark 0x10/0xf0');
   const forward = (await host('iptables -S FORWARD')).split('\n').slice(1, 4);
   expect(forward).toEqual([
     '-A FORWARD -j DOCKER-USER',

@@ -1,14 +1,13 @@
 /** The bridge driver: a bridge on the host for each network, a veth pair for each container. */
-import { broadcastAddress, parseCidr } from '../address/prefix.ts';
-import { printAddress } from '../address/address.ts';
 import { gatewayMode } from '../firewall/mode.ts';
 import type { FirewallOptions, Place } from '../firewall/layout.ts';
 import type { Family } from '../firewall/rule.ts';
 import type { PortBinding } from '../network/endpoint.ts';
 import type { BridgeSettings, NetworkRecord } from '../network/network.ts';
-import type { AddressObject, Desired, HostObject, Namespace, SysctlObject } from '../plan/object.ts';
+import type { AddressObject, Desired, HostObject } from '../plan/object.ts';
 import { endpointOwner, networkOwner } from '../plan/owner.ts';
 import type { Driver } from './driver.ts';
+import { address, interior, sysctl } from './interior.ts';
 
 export const bridge: Driver = { network: networkObjects, endpoint: endpointObjects };
 
@@ -105,21 +104,7 @@ function endpointObjects(place: Place, options: FirewallOptions): Desired[] {
     up: true,
     peer: { namespace, name: link, mac: endpoint.mac },
   });
-  const own = [endpoint.ipv4, endpoint.ipv6, ...endpoint.linkLocalAddresses].filter((its) => its !== '');
-  if (own.some((its) => its.includes(':'))) {
-    want(
-      `${containerName} has an IPv6 address on ${network.name}.`,
-      sysctl(`net/ipv6/conf/${link}/disable_ipv6`, '0', namespace),
-    );
-  }
-  want(`The address of ${containerName} on ${network.name}.`, ...own.map((its) => address(namespace, link, its)));
-  const way = `${containerName} reaches everything else through ${network.name}.`;
-  for (const [family, via, isGateway] of [
-    ['ip', endpoint.gateway4, endpoint.isGateway4],
-    ['ip6', endpoint.gateway6, endpoint.isGateway6],
-  ] as const) {
-    if (isGateway && via) want(way, { kind: 'route', namespace, family, to: 'default', via, link });
-  }
+  objects.push(...interior(place));
   for (const binding of endpoint.bindings) {
     const listener = listen(binding, place, bridge, options);
     if (listener) objects.push(listener);
@@ -152,21 +137,4 @@ function listen(
       ? `The userland proxy: answers on ${where}/${protocol} for port ${containerPort} of ${place.containerName} where no rule translates (loopback, other containers).`
       : `Keeps ${where}/${protocol} for ${place.containerName}: nobody else may bind it, though rules alone serve it.`,
   };
-}
-
-function address(namespace: Namespace, link: string, text: string): AddressObject {
-  const cidr = parseCidr(text);
-  const broadcast = cidr && broadcastAddress(cidr.prefix);
-  return {
-    kind: 'address',
-    namespace,
-    link,
-    address: text,
-    ...(broadcast && { broadcast: printAddress(broadcast) }),
-    ...(cidr?.address.version === 6 && { nodad: true }),
-  };
-}
-
-function sysctl(name: string, value: string, namespace: Namespace = 'host'): SysctlObject {
-  return { kind: 'sysctl', namespace, name, value };
 }

@@ -6,11 +6,18 @@ import type { NetworkRecord } from '../network/network.ts';
 import type { Desired } from '../plan/object.ts';
 import { ENGINE } from '../plan/owner.ts';
 import { bridge } from './bridge.ts';
+import { child } from './child.ts';
 import { nothing, type Driver } from './driver.ts';
 
 export { sandboxObjects } from './sandbox.ts';
 
-const DRIVERS: Readonly<Record<string, Driver>> = { bridge, host: nothing, null: nothing };
+const DRIVERS: Readonly<Record<string, Driver>> = {
+  bridge,
+  macvlan: child,
+  ipvlan: child,
+  host: nothing,
+  null: nothing,
+};
 
 const LAYOUTS: Readonly<Record<Backend, FirewallLayout>> = { iptables: classic, nftables };
 

@@ -1,11 +1,12 @@
 /** Gives out what must not be given twice: subnets, addresses, host ports. The records say what is taken. */
 import type { ContainerRecord } from '../container/container.ts';
-import { assignAddress, claimAddress, containerGateway, poolsOf } from '../ipam/assign.ts';
+import { assignAddress, claimAddress, containerGateway } from '../ipam/assign.ts';
 import { uniqueLocalSource, type PoolSource } from '../ipam/sources.ts';
 import { allocateBindings, type PortRange } from '../network/bindings.ts';
 import type { EndpointRecord, EndpointSettings } from '../network/endpoint.ts';
 import { DEFAULT_BRIDGE_NAME } from '../network/bridge.ts';
 import type { NetworkRecord } from '../network/network.ts';
+import { isLayer3 } from '../network/parent.ts';
 import type { RequestedPort } from '../network/port.ts';
 import { resolveNetwork, type NetworkContext } from '../network/resolve.ts';
 import type { AddressObject, RouteObject } from '../plan/object.ts';
@@ -18,6 +19,7 @@ import type { Draft, Given, Records } from './records.ts';
 interface HostFacts {
   readonly routes: readonly RouteObject[];
   readonly servers: readonly string[];
+  readonly links: readonly string[];
   readonly bridges: readonly string[];
   readonly addresses: readonly AddressObject[];
   readonly ephemeral: PortRange;
@@ -25,7 +27,14 @@ interface HostFacts {
 
 export class Allocator {
   readonly #context: Context;
-  #facts: HostFacts = { routes: [], servers: [], bridges: [], addresses: [], ephemeral: { from: 49_153, to: 65_535 } };
+  #facts: HostFacts = {
+    routes: [],
+    servers: [],
+    links: [],
+    bridges: [],
+    addresses: [],
+    ephemeral: { from: 49_153, to: 65_535 },
+  };
   #sources: readonly PoolSource[] = [];
 
   constructor(context: Context) {
@@ -48,7 +57,7 @@ export class Allocator {
       object.kind === 'link' && object.type === 'bridge' ? [object.name] : [],
     );
     const { servers } = parseResolvConf(await host.resolvConf());
-    this.#facts = { ...this.#facts, routes, servers, bridges, addresses };
+    this.#facts = { ...this.#facts, routes, servers, links: await host.linkNames(), bridges, addresses };
     this.#sources = [...settings.addressPools, uniqueLocalSource(await host.uniqueLocalDigits())];
   }
 
@@ -82,6 +91,7 @@ export class Allocator {
       cursor: this.#context.ledger.given.pools,
       avoid: [...routes.filter(({ link }) => link !== own).map(({ to }) => to), ...servers],
       hostBridges: this.#facts.bridges,
+      hostLinks: this.#facts.links,
       defaultOptions: settings.networkOptions,
     });
     this.#give({ pools: cursor });
@@ -98,12 +108,10 @@ export class Allocator {
     const taken = [...addressesInUse(records, network, container)];
     const choose = (version: 4 | 6, wish: string | undefined): string =>
       wish ? claimAddress(network, wish, taken) : assignAddress(network, version, taken);
-    return {
-      ipv4: choose(4, settings.ipv4Address),
-      ipv6: choose(6, settings.ipv6Address),
-      gateway4: poolsOf(network, 4).length ? containerGateway(network, 4) : '',
-      gateway6: poolsOf(network, 6).length ? containerGateway(network, 6) : '',
-    };
+    const ipv4 = choose(4, settings.ipv4Address);
+    const ipv6 = choose(6, settings.ipv6Address);
+    const gateway = (address: string) => (isLayer3(network) ? '' : containerGateway(network, address));
+    return { ipv4, ipv6, gateway4: gateway(ipv4), gateway6: gateway(ipv6) };
   }
 
   /** Host ports for an endpoint, in the order in which they are bound. */

@@ -1,10 +1,14 @@
 /** Places on networks, on a draft of the records: made, removed, and the choice of the way out. */
-import type { ContainerRecord } from '../container/container.ts';
+import type { ContainerRecord, NetworkPlace } from '../container/container.ts';
+import type { Version } from '../address/address.ts';
 import { macFromIpv4 } from '../address/mac.ts';
 import { hostAddress } from '../address/prefix.ts';
 import { EngineError } from '../network/error.ts';
 import type { EndpointRecord, EndpointSettings, SandboxRecord } from '../network/endpoint.ts';
 import type { NetworkRecord } from '../network/network.ts';
+import { isLayer3 } from '../network/parent.ts';
+import { parseEndpointOptions } from '../network/endpoint-options.ts';
+import { isPredefined } from '../network/predefined.ts';
 import { requestedPorts } from '../network/port.ts';
 import { checkEndpointSettings } from '../network/settings.ts';
 import type { Clock } from './clock.ts';
@@ -63,19 +67,20 @@ export function addEndpoint(
   const settings = checkEndpointSettings(network, asked);
   const addresses = allocator.addresses(draft, network, container, settings);
   const hasLink = network.driver !== 'host' && network.driver !== 'null';
-  const prefix = network.bridge?.interfacePrefix || 'eth';
+  const hasMac = hasLink && network.driver !== 'ipvlan';
+  const { interfaceName } = parseEndpointOptions(settings.driverOptions ?? {});
   const endpoint: EndpointRecord = {
     id: clock.hex(32),
     networkId: network.id,
     containerId: container.id,
     sandboxId,
-    interfaceName: hasLink ? nextInterface(draft, sandboxId, prefix) : '',
+    interfaceName: hasLink ? nameInterface(draft, sandboxId, interfaceName, network) : '',
     hostInterface: network.driver === 'bridge' ? `veth${clock.hex(4).slice(0, 7)}` : '',
-    mac: hasLink
+    mac: hasMac
       ? settings.mac || (isOnlyNetwork(container) && container.config.MacAddress) || macFor(addresses.ipv4, clock)
       : '',
     ...addresses,
-    linkLocalAddresses: settings.linkLocalAddresses ?? [],
+    linkLocalAddresses: (settings.linkLocalAddresses ?? []).map(withLinkLocalLength),
     isGateway4: false,
     isGateway6: false,
     aliases: settings.aliases ?? [],
@@ -85,12 +90,34 @@ export function addEndpoint(
     bindingSequence: 0,
   };
   draft.endpoint.put(endpoint);
+  putPlace(draft, draft.container.get(container.id)!, network, settings, { joined: true });
   return endpoint;
+}
+
+/** Notes a container's place on a network, with the names that it has there. */
+export function putPlace(
+  draft: Draft,
+  container: ContainerRecord,
+  network: NetworkRecord,
+  settings: EndpointSettings,
+  more: Pick<NetworkPlace, 'joined'> = {},
+): ContainerRecord {
+  const names = isPredefined(network.name) ? {} : { names: namesOf(container, settings) };
+  const place = { ...settings, networkId: network.id, ...names, ...more };
+  const record = { ...container, networks: { ...container.networks, [network.name]: place } };
+  draft.container.put(record);
+  return record;
+}
+
+/** What was asked for, and what every container has: a hostname that is its name is told already. */
+function namesOf({ id, name, config }: ContainerRecord, { aliases = [] }: EndpointSettings): readonly string[] {
+  const always = [id.slice(0, 12), ...(config.Hostname && config.Hostname !== name ? [config.Hostname] : [])];
+  return [...aliases, ...new Set(always.filter((its) => !aliases.includes(its)))];
 }
 
 /**
  * Chooses, for each family, the endpoint that the default route goes through: the highest gateway
- * priority, internal networks never, then by network name. The published ports are bound on the
+ * priority, internal networks never, those that lead out in both families first, then by network name. The published ports are bound on the
  * IPv4 one (the IPv6 one if there is none), and move with it.
  */
 export function settleGateway(draft: Draft, container: ContainerRecord, sandboxId: string, allocator: Allocator): void {
@@ -100,10 +127,12 @@ export function settleGateway(draft: Draft, container: ContainerRecord, sandboxI
     .filter(({ network }) => !network.internal)
     .sort(
       (a, b) =>
-        priority(container, b.network) - priority(container, a.network) || (a.network.name < b.network.name ? -1 : 1),
+        priority(container, b.network) - priority(container, a.network) ||
+        families(b) - families(a) ||
+        (a.network.name < b.network.name ? -1 : 1),
     );
-  const way4 = candidates.find(({ endpoint }) => endpoint.gateway4)?.endpoint.id;
-  const way6 = candidates.find(({ endpoint }) => endpoint.gateway6)?.endpoint.id;
+  const way4 = candidates.find(leadsOut(4))?.endpoint.id;
+  const way6 = candidates.find(leadsOut(6))?.endpoint.id;
   const publisher = way4 ?? way6;
   const endpoints = draft.endpoint.where('sandbox', sandboxId);
   // Those that lose ports first, so that the new holder may have the same.
@@ -114,23 +143,54 @@ export function settleGateway(draft: Draft, container: ContainerRecord, sandboxI
   const holder = publisher && draft.endpoint.get(publisher);
   if (!holder || holder.bindings.length > 0) return;
   const { config, hostConfig } = container;
-  const requested = requestedPorts(config.ExposedPorts ?? {}, hostConfig.PortBindings, hostConfig.PublishAllPorts);
+  const requested = requestedPorts(
+    config.ExposedPorts ?? {},
+    hostConfig.PortBindings ?? {},
+    hostConfig.PublishAllPorts,
+  );
   if (requested.length === 0) return;
   const network = draft.network.get(holder.networkId)!;
+  // Only a bridge has a host on its other side that could publish ports.
+  if (!network.bridge) return;
   draft.endpoint.put({ ...holder, ...allocator.bindings(draft, container, holder, network, requested) });
 }
+
+interface Candidate {
+  readonly endpoint: EndpointRecord;
+  readonly network: NetworkRecord;
+}
+
+/** Over a gateway, or over ipvlan in layer 3, where the link itself routes. */
+const leadsOut =
+  (version: Version) =>
+  ({ endpoint, network }: Candidate): boolean => {
+    const [address, gateway] = version === 4 ? [endpoint.ipv4, endpoint.gateway4] : [endpoint.ipv6, endpoint.gateway6];
+    return gateway !== '' || (address !== '' && isLayer3(network));
+  };
+
+const families = (candidate: Candidate): number => ([4, 6] as const).filter((its) => leadsOut(its)(candidate)).length;
 
 function priority(container: ContainerRecord, network: NetworkRecord): number {
   return container.networks[network.name]?.gatewayPriority ?? 0;
 }
 
-/** Names of a sandbox's links are not used twice: what was told of `eth1` stays true. */
-function nextInterface(draft: Draft, sandboxId: string, prefix: string): string {
+/** Names that the engine gives to a sandbox's links are not given twice: what was told of `eth1` stays true. */
+function nameInterface(draft: Draft, sandboxId: string, asked: string, network: NetworkRecord): string {
+  const taken = new Set(draft.endpoint.where('sandbox', sandboxId).map((endpoint) => endpoint.interfaceName));
+  if (asked) {
+    if (!taken.has(asked)) return asked;
+    throw new EngineError('conflict', `the container has a network interface ${asked} already`);
+  }
+  const prefix = network.bridge?.interfacePrefix || 'eth';
   const sandbox = draft.sandbox.get(sandboxId)!;
-  const count = sandbox.interfaces[prefix] ?? 0;
+  let count = sandbox.interfaces[prefix] ?? 0;
+  while (taken.has(`${prefix}${count}`)) count += 1;
   draft.sandbox.put({ ...sandbox, interfaces: { ...sandbox.interfaces, [prefix]: count + 1 } });
   return `${prefix}${count}`;
 }
+
+/** Link-local addresses stand alone, on the link that they are of. */
+const withLinkLocalLength = (address: string): string => `${address}/${address.includes(':') ? 64 : 16}`;
 
 const isOnlyNetwork = (container: ContainerRecord): boolean => Object.keys(container.networks).length === 1;
 

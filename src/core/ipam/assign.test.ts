@@ -116,11 +116,11 @@ describe('a static address', () => {
 test('the way out of a network', () => {
   const auxiliary = { DefaultGatewayIPv4: '10.0.0.9', other: '10.0.0.10' };
   const told = [{ subnet: '10.0.0.0/24', gateway: '10.0.0.1', auxiliary }];
-  expect(containerGateway(plain, 4)).toBe('172.18.0.1');
-  expect(containerGateway(plain, 6)).toBe('fd12::1');
-  expect(containerGateway(network(told), 4)).toBe('10.0.0.9');
-  expect(containerGateway(network(told), 6)).toBe('');
-  expect(containerGateway(network(told, { internal: true }), 4)).toBe('');
+  expect(containerGateway(plain, '172.18.0.2/16')).toBe('172.18.0.1');
+  expect(containerGateway(plain, 'fd12::2/64')).toBe('fd12::1');
+  expect(containerGateway(network(told), '10.0.0.2/24')).toBe('10.0.0.9');
+  expect(containerGateway(network(told), '')).toBe('');
+  expect(containerGateway(network(told, { internal: true }), '10.0.0.2/24')).toBe('');
 });
 
 test('given and taken back in any order, an address is free, allowed and the lowest', () => {

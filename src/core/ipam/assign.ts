@@ -12,6 +12,7 @@ import {
   containsAddress,
   hostAddress,
   lastAddress,
+  parseCidr,
   parsePrefix,
   prefixSize,
   type Prefix,
@@ -27,11 +28,12 @@ export function poolsOf(network: NetworkRecord, version: Version): readonly Pool
   return network.ipam.pools.filter((pool) => subnetOf(pool).address.version === version);
 }
 
-/** The gateway that containers on the network are given; empty if there is none. */
-export function containerGateway(network: NetworkRecord, version: Version): string {
-  if (network.internal) return '';
-  const pool = poolsOf(network, version)[0];
-  return pool?.auxiliary?.[GATEWAY_KEYS[version]] ?? pool?.gateway ?? '';
+/** The gateway of the container that has `address`, given with prefix length; empty if there is none. */
+export function containerGateway(network: NetworkRecord, text: string): string {
+  const address = parseCidr(text)?.address;
+  if (network.internal || !address) return '';
+  const pool = network.ipam.pools.find((its) => containsAddress(subnetOf(its), address));
+  return pool?.auxiliary?.[GATEWAY_KEYS[address.version]] ?? pool?.gateway ?? '';
 }
 
 /**

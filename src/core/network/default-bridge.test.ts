@@ -94,6 +94,7 @@ test('a network is made from its own request, and from no other', () => {
     sources: DEFAULT_SOURCES,
     cursor: FIRST_POOLS,
     avoid: [],
+    hostLinks: ['lo', 'docker0'],
     hostBridges: ['docker0'],
     predefined: true,
   });

@@ -37,6 +37,20 @@ export interface BridgeSettings {
   readonly foreign: boolean;
 }
 
+/** What the macvlan and ipvlan drivers read from a network's options. */
+export interface ParentSettings {
+  /** The link of the host that the containers' links are children of. */
+  readonly parent: string;
+  readonly mode: string;
+  /** Of ipvlan, if it is not `bridge`: `private` or `vepa`. */
+  readonly flag?: string;
+  readonly mtu?: number;
+  /** The engine makes the parent: a link that leads nowhere, or a VLAN on a link of the host. */
+  readonly made?:
+    | { readonly kind: 'dummy' }
+    | { readonly kind: 'vlan'; readonly parent: string; readonly vlan: number };
+}
+
 export interface NetworkRecord {
   readonly id: string;
   readonly name: string;
@@ -63,6 +77,8 @@ export interface NetworkRecord {
   };
   /** Set for the bridge driver only. */
   readonly bridge?: BridgeSettings;
+  /** Set for the macvlan and ipvlan drivers only. */
+  readonly parent?: ParentSettings;
   /** Rises with each network; orders rules that are inserted at a chain's head. */
   readonly sequence: number;
 }

@@ -24,20 +24,26 @@ export interface ResolvedPools {
   readonly cursor: PoolCursor;
 }
 
-/** One pool for each version, IPv4 first: the bridge driver takes no more. */
+/** The pools of each version, IPv4 first; one of each, unless the driver takes `several`. */
 export function resolvePools(
   versions: readonly Version[],
   requested: readonly RequestedPool[],
   context: PoolContext,
+  several = false,
 ): ResolvedPools {
   const taken = context.networks.flatMap(({ ipam }) => ipam.pools.map(({ subnet }) => parsePrefix(subnet)!));
   let { cursor } = context;
-  const pools = versions.map((version) => {
-    const [wanted, ...others] = requested.filter((pool) => pool.version === version);
-    if (others.length > 0) throw new EngineError('forbidden', "bridge driver doesn't support multiple subnets");
-    const chosen = chooseSubnet(version, wanted?.subnet, taken, { ...context, cursor });
-    cursor = chosen.cursor;
-    return fillPool(chosen.subnet, wanted);
+  const pools = versions.flatMap((version) => {
+    const wanted: readonly (RequestedPool | undefined)[] = requested.filter((pool) => pool.version === version);
+    if (wanted.length > 1 && !several) {
+      throw new EngineError('forbidden', "bridge driver doesn't support multiple subnets");
+    }
+    return (wanted.length > 0 ? wanted : [undefined]).map((pool) => {
+      const chosen = chooseSubnet(version, pool?.subnet, taken, { ...context, cursor });
+      cursor = chosen.cursor;
+      taken.push(chosen.subnet);
+      return fillPool(chosen.subnet, pool);
+    });
   });
   return { pools, cursor };
 }

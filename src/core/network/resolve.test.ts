@@ -37,6 +37,7 @@ const context = (more: Partial<NetworkContext> = {}): NetworkContext => ({
   sources: DEFAULT_SOURCES,
   cursor: FIRST_POOLS,
   avoid: [],
+  hostLinks: ['lo', 'eth0'],
   hostBridges: [],
   ...more,
 });
@@ -78,6 +79,70 @@ function engine(): { networks: NetworkRecord[]; create: (more?: Partial<NetworkR
     add(predefined, true);
   return { networks, create: (more = {}) => add(request({ name: `n${count}`, ...more }), false) };
 }
+
+describe('a network whose containers are on a link of the host', () => {
+  test.each<[string, Partial<NetworkRequest>, object]>([
+    ['in bridge mode', { options: { parent: 'eth0' } }, { parent: 'eth0', mode: 'bridge' }],
+    [
+      'in another mode, with an MTU',
+      { options: { parent: 'eth0', macvlan_mode: 'vepa', 'com.docker.network.driver.mtu': '1400' } },
+      { parent: 'eth0', mode: 'vepa', mtu: 1400 },
+    ],
+    [
+      'on a VLAN',
+      { options: { parent: 'eth0.10' } },
+      { parent: 'eth0.10', mode: 'bridge', made: { kind: 'vlan', parent: 'eth0', vlan: 10 } },
+    ],
+    ['on none', {}, { parent: 'dm-0123456789ab', mode: 'bridge', made: { kind: 'dummy' } }],
+    ['of ipvlan', { driver: 'ipvlan', options: { parent: 'eth0' } }, { parent: 'eth0', mode: 'l2' }],
+    [
+      'of ipvlan, layer 3',
+      { driver: 'ipvlan', options: { parent: 'eth0', ipvlan_mode: 'l3s', ipvlan_flag: 'private' } },
+      { parent: 'eth0', mode: 'l3s', flag: 'private' },
+    ],
+  ])('%s', (_, more, parent) => {
+    const network = resolve({ driver: 'macvlan', ...more });
+    expect(network).toMatchObject({ parent, internal: Object.keys(more).length === 0 });
+    expect(network.bridge).toBeUndefined();
+    expect(network.ipam.pools).toHaveLength(1);
+  });
+
+  test('may have several subnets of one version', () => {
+    const pools = [{ subnet: '10.1.0.0/24' }, { subnet: '10.2.0.0/24', gateway: '10.2.0.9' }];
+    const { ipam } = resolve({ driver: 'macvlan', ipam: { driver: '', options: null, pools } });
+    expect(ipam.pools).toEqual([
+      { subnet: '10.1.0.0/24', gateway: '10.1.0.1' },
+      { subnet: '10.2.0.0/24', gateway: '10.2.0.9' },
+    ]);
+  });
+
+  test.each<[Partial<NetworkRequest>, string]>([
+    [{ options: { parent: 'lo' } }, 'loopback interface is not a valid macvlan parent link'],
+    [
+      { options: { parent: 'eth0', macvlan_mode: 'x' } },
+      "requested macvlan mode 'x' is not valid, 'bridge' mode is the macvlan driver default",
+    ],
+    [
+      { driver: 'ipvlan', options: { parent: 'eth0', ipvlan_mode: 'zz' } },
+      "requested ipvlan mode 'zz' is not valid, 'l2' mode is the ipvlan driver default",
+    ],
+    [{ options: { parent: 'eth9' } }, 'invalid subinterface vlan name eth9, example formatting is eth0.10'],
+    [{ options: { parent: 'eth9.10' } }, '-o parent interface was not found on the host: eth9'],
+    [{ options: { parent: 'eth0.5000' } }, 'vlan id must be between 1-4094, received: 5000'],
+    [{ options: { parent: 'eth0.x' } }, 'unable to parse a valid vlan id from: x (ex. eth0.10 for vlan 10)'],
+  ])('%j is refused', (more, text) => {
+    expect(refusal(() => resolve({ driver: 'macvlan', ...more }))).toEqual(['internal', text]);
+  });
+
+  test('shares its parent with no other', () => {
+    const { create } = engine();
+    const { id } = create({ driver: 'macvlan', options: { parent: 'eth0' } });
+    expect(refusal(() => create({ driver: 'macvlan', options: { parent: 'eth0' } }))).toEqual([
+      'forbidden',
+      `network dm-${id.slice(0, 12)} is already using parent interface eth0`,
+    ]);
+  });
+});
 
 describe('a record', () => {
   test('of a network of which only the name was said', () => {

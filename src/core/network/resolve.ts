@@ -7,8 +7,9 @@ import { EngineError } from './error.ts';
 import { checkNetworkName } from './name.ts';
 import type { Labels, NetworkRecord } from './network.ts';
 import { booleanOption } from './option.ts';
+import { isParentDriver, parseParent } from './parent.ts';
 import { checkPools, poolAsWritten } from './pool-request.ts';
-import { resolvePools, type PoolContext, type ResolvedPools } from './pools.ts';
+import { resolvePools, type PoolContext } from './pools.ts';
 import { isPredefined } from './predefined.ts';
 
 export { isPredefined, predefinedRequests } from './predefined.ts';
@@ -22,6 +23,8 @@ export interface NetworkContext extends PoolContext {
   readonly random: string;
   /** The bridges that the host already has. */
   readonly hostBridges: readonly string[];
+  /** All links that it has. */
+  readonly hostLinks: readonly string[];
   /** The engine asks for one of the predefined networks itself. */
   readonly predefined?: boolean;
   /** Driver -> options that its networks have if they do not say otherwise: the daemon's default-network-opt. */
@@ -36,7 +39,7 @@ export interface ResolvedNetwork {
 
 const ENABLE_IPV4 = 'com.docker.network.enable_ipv4';
 const ENABLE_IPV6 = 'com.docker.network.enable_ipv6';
-const DRIVERS: ReadonlySet<string> = new Set(['bridge', 'host', 'null']);
+const DRIVERS: ReadonlySet<string> = new Set(['bridge', 'macvlan', 'ipvlan', 'host', 'null']);
 const DEFAULT_DRIVER = 'bridge';
 const NO_SWARM =
   'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
@@ -53,12 +56,21 @@ export function resolveNetwork(request: NetworkRequest, context: NetworkContext)
   if (!enableIPv4 && !enableIPv6) throw new EngineError('invalid', 'IPv4 or IPv6 must be enabled');
   const requested = checkPools(asked.ipam?.pools ?? [], enableIPv6);
   const record = baseRecord({ ...asked, enableIPv4, enableIPv6 }, context);
-  if (asked.driver !== 'bridge') return { network: record, cursor: context.cursor };
-  const bridge = parseBridge(asked.options, { ...context, internal: asked.internal });
-  refuseSharedBridge(context.id, bridge, context.networks);
   const versions: Version[] = [...(enableIPv4 ? [4 as const] : []), ...(enableIPv6 ? [6 as const] : [])];
-  const { pools, cursor }: ResolvedPools = resolvePools(versions, requested, context);
-  return { network: { ...record, ipam: { ...record.ipam, pools }, bridge }, cursor };
+  const withPools = (driverPart: Pick<NetworkRecord, 'bridge' | 'parent'>, isInternal: boolean): ResolvedNetwork => {
+    const { pools, cursor } = resolvePools(versions, requested, context, driverPart.parent !== undefined);
+    return { network: { ...record, internal: isInternal, ipam: { ...record.ipam, pools }, ...driverPart }, cursor };
+  };
+  if (asked.driver === 'bridge') {
+    const bridge = parseBridge(asked.options, { ...context, internal: asked.internal });
+    refuseSharedBridge(context.id, bridge, context.networks);
+    return withPools({ bridge }, asked.internal);
+  }
+  if (isParentDriver(asked.driver)) {
+    const parent = parseParent(asked.driver, asked.options, context);
+    return withPools({ parent }, asked.internal || parent.made?.kind === 'dummy');
+  }
+  return { network: record, cursor: context.cursor };
 }
 
 function refuseName(name: string, { networks, predefined = false }: NetworkContext): void {
@@ -82,7 +94,7 @@ function refuseScope({ scope, ingress }: NetworkRequest): void {
 function refuseDriver(driver: string, { predefined = false }: NetworkContext): void {
   if (driver === 'overlay') throw new EngineError('forbidden', NO_SWARM);
   if (!DRIVERS.has(driver)) throw new EngineError('not-found', `plugin "${driver}" not found`);
-  if (driver !== 'bridge' && !predefined) {
+  if ((driver === 'host' || driver === 'null') && !predefined) {
     throw new EngineError('forbidden', `only one instance of "${driver}" network is allowed`);
   }
 }

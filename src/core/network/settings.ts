@@ -2,6 +2,7 @@
 import { isUnspecified, parseAddress, printAddress, type Address, type Version } from '../address/address.ts';
 import { containsAddress, parsePrefix } from '../address/prefix.ts';
 import { parseMac } from '../address/mac.ts';
+import { parseEndpointOptions } from './endpoint-options.ts';
 import type { EndpointSettings } from './endpoint.ts';
 import { EngineError } from './error.ts';
 import type { NetworkRecord } from './network.ts';
@@ -28,6 +29,7 @@ export function checkEndpointSettings(network: NetworkRecord, settings: Endpoint
   }
   if (settings.mac && !parseMac(settings.mac)) problems.push(`invalid MAC address: ${settings.mac}`);
   refuse('invalid endpoint settings', problems);
+  parseEndpointOptions(settings.driverOptions ?? {});
   return {
     ...settings,
     ...(settings.ipv4Address ? { ipv4Address: canonical(settings.ipv4Address) } : {}),

@@ -56,6 +56,17 @@ describe('the order of steps', () => {
     ]);
   });
 
+  it('takes a child of the host’s link away before its namespace, which goes in its own time', () => {
+    const wire = { ...N, driver: 'macvlan', parent: { parent: 'eth0', mode: 'bridge' } };
+    const its = { ...C1, network: wire, endpoint: { ...C1.endpoint, bindings: [] } };
+    const steps = difference([...sandboxObjects(SANDBOX, 'c1', [its]), ...endpointObjects(its, OPTIONS)], []);
+    expect(steps.map(({ op, object }) => `${op} ${key(object)}`)).toEqual([
+      'remove resolver c1-sandbox',
+      'remove link c1-sandbox eth0',
+      'remove namespace c1-sandbox',
+    ]);
+  });
+
   it('keeps the firewall’s steps together', () => {
     const other = place('c1', N, '172.17.0.3/16', ['8081:81']);
     const next = [...sandboxObjects(SANDBOX, 'c1', [other]), ...endpointObjects(other, OPTIONS)];

@@ -56,7 +56,8 @@ export function nftSetKey({ family, table, set }: NftElementObject): string {
 export function containers(object: HostObject): readonly string[] {
   switch (object.kind) {
     case 'link':
-      return [`namespace ${object.namespace}`];
+      // A child is in its parent's way until the kernel has cleared its namespace up, which it does in its own time.
+      return object.type === 'macvlan' || object.type === 'ipvlan' ? [] : [`namespace ${object.namespace}`];
     case 'address':
     case 'route':
       return [linkKey(object.namespace, object.link), `namespace ${object.namespace}`];

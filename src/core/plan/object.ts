@@ -61,6 +61,8 @@ export interface ChildLink {
   readonly name: string;
   readonly parent: string;
   readonly mode: string;
+  /** Of ipvlan: `private`, `vepa`; undefined: `bridge`. */
+  readonly flag?: string;
   readonly mac?: string;
   readonly mtu?: number;
   readonly up: boolean;

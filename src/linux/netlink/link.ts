@@ -30,12 +30,14 @@ const IFLA_INFO_SLAVE_DATA = 5;
 const VETH_INFO_PEER = 1;
 const IFLA_MACVLAN_MODE = 1;
 const IFLA_IPVLAN_MODE = 1;
+const IFLA_IPVLAN_FLAGS = 2;
 const IFLA_VLAN_ID = 1;
 const IFLA_BRPORT_MODE = 4;
 const NETNSA_NSID = 1;
 const NETNSA_FD = 3;
 
 const MACVLAN_MODES = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
+const IPVLAN_FLAGS = { private: 1, vepa: 2 } as const;
 const IPVLAN_MODES = { l2: 0, l3: 1, l3s: 2 } as const;
 
 /** What a link can be given when it is made or later. `master` 0 takes it out of its bridge. */
@@ -57,6 +59,8 @@ export type LinkKind =
   | {
       readonly kind: 'macvlan' | 'ipvlan';
       readonly mode: string;
+      /** Of ipvlan: `private`, `vepa`; undefined: neither. */
+      readonly flag?: string | undefined;
       readonly parent: number;
       readonly namespace: number;
     }
@@ -151,7 +155,10 @@ function kindAttributes(kind: LinkKind): { readonly own: readonly Attribute[]; r
           [IFLA_LINK, u32(kind.parent)],
           [IFLA_NET_NS_FD, u32(kind.namespace)],
         ],
-        data: [[IFLA_IPVLAN_MODE, u16(modeNumber('ipvlan', IPVLAN_MODES, kind.mode))]],
+        data: [
+          [IFLA_IPVLAN_MODE, u16(modeNumber('ipvlan', IPVLAN_MODES, kind.mode))],
+          ...(kind.flag ? [[IFLA_IPVLAN_FLAGS, u16(modeNumber('ipvlan', IPVLAN_FLAGS, kind.flag))] as const] : []),
+        ],
       };
     case 'vlan':
       return { own: [[IFLA_LINK, u32(kind.parent)]], data: [[IFLA_VLAN_ID, u16(kind.id)]] };
