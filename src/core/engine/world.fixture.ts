@@ -163,7 +163,9 @@ export function networkRequest(name: string, wish: Partial<NetworkRequest> & { s
 export class World {
   readonly clock = new ManualClock();
   kernel = new ModelKernel();
-  readonly runtime = new ModelRuntime(this.clock, ([program = '']) => PROGRAMS[program] ?? {});
+  /** What command lines do, by their first word. */
+  readonly programs: Record<string, Program> = { ...PROGRAMS };
+  readonly runtime = new ModelRuntime(this.clock, ([program = '']) => this.programs[program] ?? {});
   readonly images = new ModelImages({
     'busybox:latest': { Cmd: ['sh'] },
     'registry:2': { Cmd: ['serve'], ExposedPorts: { '5000/tcp': {} }, Volumes: { '/var/lib/registry': {} } },
