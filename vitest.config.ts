@@ -17,6 +17,13 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'walk',
+          include: ['test/walk/**/*.test.ts'],
+          pool: 'forks',
+        },
+      },
+      {
+        test: {
           name: 'peer',
           include: ['test/peer/**/*.test.ts'],
           pool: 'forks',

@@ -24,7 +24,9 @@ export interface Shot {
 }
 
 const PORTS = [80, 80, 80, 8080, 8080, 8081, 8082, 22, 443, 53, 9053, 5432, 7777];
+/** Below those that real connects get. What is sent again of earlier probes must not be taken for an answer. */
 const FIRST_PORT = 20_000;
+const SOURCE_PORTS = 12_000;
 
 const OWN: Readonly<Record<string, readonly string[]>> = {
   world: WORLD_ADDRESSES,
@@ -63,18 +65,19 @@ const FLAGS: readonly (readonly TcpFlag[])[] = [
   ['RST', 'ACK'],
 ];
 
-export function shoot(chance: Chance, id: number): Shot {
+/** `number` counts all probes of a proof. */
+export function shoot(chance: Chance, id: number, number: number): Shot {
   const spoofed = chance.percent(10);
   const origin = spoofed
     ? 'world'
     : chance.of(['world', 'world', 'world', 'host', 'a1', 'a1', 'a2', 'b1', 'd1', 'i1', 'i2']);
-  const sourcePort = FIRST_PORT + id;
+  const sourcePort = FIRST_PORT + (number % SOURCE_PORTS);
   const protocol = chance.of([TCP, TCP, TCP, TCP, TCP, TCP, TCP, UDP, UDP, ICMP]);
   const isLocal = origin === 'host' && chance.percent(15);
   const destination = isLocal ? '127.0.0.1' : spoofed && chance.percent(10) ? '127.0.0.1' : chance.of(DESTINATIONS);
   const own = OWN[origin]!.includes(destination) && origin !== 'host';
   const established = !spoofed && protocol === TCP && origin !== 'host' && chance.percent(10);
-  const isBig = origin !== 'host' && protocol !== ICMP && chance.percent(4);
+  const isBig = !spoofed && origin !== 'host' && protocol !== ICMP && chance.percent(4);
   return {
     id,
     origin,

@@ -42,6 +42,18 @@ export interface Extent {
   readonly connects: number;
 }
 
+/** The counts, for people. */
+export function report(proof: Proof): string {
+  const { ruleSets, probes, connects, rules, unknown, mistakes, ends } = proof;
+  const wrong = mistakes.slice(0, 20).map((mistake) => `wrong: ${JSON.stringify(mistake)}\n`);
+  const kinds = [...ends].toSorted(([, a], [, b]) => b - a).map(([end, count]) => `${count} ${end}`);
+  return [
+    ...wrong,
+    `${ruleSets} rule sets, ${probes} probes (${kinds.join(', ')}), ${rules} decisions of rules, ${connects} connects: `,
+    `${mistakes.length} wrong, ${unknown} unknown\n`,
+  ].join('');
+}
+
 const BATCH = 100;
 
 export async function prove(ruleSets: readonly RuleSet[], extent: Extent, log: (line: string) => void): Promise<Proof> {
@@ -51,16 +63,16 @@ export async function prove(ruleSets: readonly RuleSet[], extent: Extent, log: (
   const ends = new Map<string, number>();
   try {
     const range = await Range.open(stage);
-    for (const [index, ruleSet] of ruleSets.entries()) {
+    for (const ruleSet of ruleSets) {
       const linux = apply(stage, ruleSet);
       const handles = handlesOf();
       startTracing('host');
-      const chance = new Chance(extent.seed * 1000 + index);
+      const chance = new Chance(extent.seed + hash(ruleSet.name));
       const before = mistakes.length;
       const started = Date.now();
       for (let id = 1; id <= extent.probes; id += BATCH) {
         const shots = Array.from({ length: Math.min(BATCH, extent.probes - id + 1) }, (_, at) =>
-          likely(linux, shoot(chance, id + at)),
+          likely(linux, shoot(chance, id + at, sums.probes + at)),
         );
         const sightings = await range.fire(shots);
         for (const shot of shots) {
@@ -87,6 +99,10 @@ export async function prove(ruleSets: readonly RuleSet[], extent: Extent, log: (
   }
   return { ruleSets: ruleSets.length, ...sums, mistakes, ends };
 }
+
+/** Each rule set has its own probes, whatever others are proven with it. */
+const hash = (text: string) =>
+  Array.from(text).reduce((all, letter) => (Math.imul(all, 31) + letter.codePointAt(0)!) >>> 0, 7);
 
 /** Only what opens can be established: what does not is sent as a first packet. */
 function likely(linux: Linux, shot: Shot): Shot {
@@ -208,7 +224,14 @@ function noteAnswer(
   const shot = byPort.get(
     about ? about.sourcePort : packet.protocol === ICMP ? packet.sourcePort : packet.destinationPort,
   );
-  if (!shot || shot.spoofed || shot.origin !== name || packet.id === shot.id) return;
+  if (
+    !shot ||
+    (!about && packet.protocol !== shot.protocol) ||
+    shot.spoofed ||
+    shot.origin !== name ||
+    packet.id === shot.id
+  )
+    return;
   const sighting = sightings.get(shot.id)!;
   const isHost = name === 'host';
   if (about) {
@@ -345,11 +368,11 @@ function seenAnswer({ answer, error }: Sighting): string {
  * An ICMP error that comes while connect() still runs is noted as a soft one only: the socket hears of
  * it when it sends its SYN again, a second later.
  */
-const TIMEOUT = 1300;
+const TIMEOUT = 1600;
 
 /** Real connects, many at once. */
 async function connects(ruleSet: RuleSet, linux: Linux, chance: Chance, count: number): Promise<Mistake[]> {
-  const shots = Array.from({ length: count * 4 }, (_, at) => shoot(chance, at))
+  const shots = Array.from({ length: count * 4 }, (_, at) => shoot(chance, at, at))
     .filter(({ spoofed, protocol }) => !spoofed && protocol === TCP)
     .slice(0, count);
   const results = await Promise.all(shots.map((shot) => connect(shot)));

@@ -55,6 +55,7 @@ export function apply(stage: WalkStage, ruleSet: RuleSet): Linux {
   }
   if (ruleSet.nft !== undefined) inside('host', ['nft', '-f', '-'], ruleSet.nft);
   inside('host', ['conntrack', '-F']);
+  for (const name of stage.names) inside(name, ['ip', 'neigh', 'flush', 'all']);
   return stage.model(ruleSet.legacy ? 'legacy' : 'nft');
 }
 

@@ -9,7 +9,7 @@ import { withNamespace } from '../../src/linux/namespace.ts';
 import { closeSocket, openTcpListener, openUdp } from '../../src/linux/socket.ts';
 import type { Linux } from '../../src/core/model/linux.ts';
 
-export const PREFIX = 'w-';
+const PREFIX = `w-${process.pid}-`;
 
 interface Guest {
   readonly name: string;

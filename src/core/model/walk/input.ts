@@ -150,7 +150,7 @@ function routeInput4(
           return { ...drop('IP_INNOROUTES', 'no route leads there'), icmp: { type: 3, code: 0 } } as InputDecision;
         case 'EHOSTUNREACH':
           return {
-            ...drop('IP_INADDRERRORS', 'the route there is `unreachable`'),
+            ...drop('UNKNOWN', 'the route there is `unreachable`'),
             icmp: { type: 3, code: 1 },
           } as InputDecision;
         case 'EACCES':

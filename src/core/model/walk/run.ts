@@ -30,7 +30,7 @@ export class Run {
   /** Set when an answer reached the sender. */
   returned: Packet | undefined;
   /** What connection tracking is to make of packets that it does not know. */
-  readonly given: 'new' | 'established' | 'invalid' | undefined;
+  given: 'new' | 'established' | 'invalid' | undefined;
   #hops = 0;
   readonly #spaces = new Map<string, Space>();
 

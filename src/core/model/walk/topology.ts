@@ -100,6 +100,8 @@ export class Topology {
     let beyond = false;
     for (const port of this.ports(bridge)) {
       if (seen.has(id(port))) continue;
+      // Isolated ports do not even hear each other ask who has an address.
+      if (link.isolated && this.link(port)?.isolated) continue;
       seen.add(id(port));
       if (this.#leave(port, links, seen)) beyond = true;
     }

@@ -152,9 +152,11 @@ function walkOnce(linux: Linux, probe: Probe, choices: Choices): Way {
   const run = new Run(linux, choices, probe.state);
   if (probe.state !== 'established') return follow(run, probe, packet);
   // The first packet of the flow and its answer go their ways untold.
+  run.given = 'new';
   const flags = packet.protocol === TCP ? (['SYN'] as const) : packet.flags;
-  const opened = follow(run, probe, { ...packet, flags });
+  const opened = follow(run, probe, { ...packet, flags, ttl: MAX_TTL, size: 60 });
   const isOpen = opened.outcome === 'answered' || opened.outcome === 'left';
+  run.given = probe.state;
   return follow(isOpen ? run : new Run(linux, choices, probe.state), probe, packet);
 }
 
