@@ -72,6 +72,11 @@ export class Stage {
     return join(this.directory, 'data');
   }
 
+  /** The built program. */
+  get program(): string {
+    return join(DIST, 'passerelle.js');
+  }
+
   get dockerHost(): string {
     return `unix://${this.socket}`;
   }
@@ -82,13 +87,12 @@ export class Stage {
 
   /** Starts the daemon in the host's namespace; resolves when it answers. */
   async startDaemon(...options: string[]): Promise<void> {
-    const program = join(DIST, 'passerelle.js');
     const daemon = spawn(
       'nsenter',
       [
         `--net=/run/netns/${this.host}`,
         process.execPath,
-        program,
+        this.program,
         'daemon',
         '--host',
         this.dockerHost,
