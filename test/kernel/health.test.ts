@@ -16,6 +16,8 @@ beforeAll(async () => {
 
 afterAll(() => stage.close());
 
+const SINCE_A_MINUTE = ['--since', '1m', '--until', '0s'];
+
 const docker = (...args: string[]): Promise<string> => stage.docker(...args);
 const status = (name: string): Promise<string> => docker('inspect', '-f', '{{.State.Health.Status}}', name);
 const becomes = (name: string, wanted: string): Promise<void> =>
@@ -39,10 +41,7 @@ describe('a container with a check', () => {
     await becomes('web', 'healthy');
     // The command line asks until the last full second.
     const told = (): Promise<string> =>
-      docker(
-        'events',
-        ...['--since', '1m', '--until', '0s', '--filter', 'event=health_status', '--format', '{{.Action}}'],
-      );
+      docker('events', ...SINCE_A_MINUTE, '--filter', 'event=health_status', '--format', '{{.Action}}');
     await expect.poll(told).toBe('health_status: healthy\nhealth_status: unhealthy\nhealth_status: healthy');
   });
 
