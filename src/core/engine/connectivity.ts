@@ -23,8 +23,9 @@ import {
 import { KernelError } from './kernel.ts';
 import { isAlive } from './lifecycle.ts';
 import { findContainer, findNetwork } from './lookup.ts';
-import type { Records } from './records.ts';
+import type { Draft, Records } from './records.ts';
 import { SocketError } from './sockets.ts';
+import { forgetUdpFlows } from './udp-flows.ts';
 
 export class Connectivity {
   readonly #context: Context;
@@ -37,10 +38,10 @@ export class Connectivity {
 
   /** Makes the container's sandbox with its endpoints, all or nothing. */
   async open(container: ContainerRecord, options?: ChangeOptions): Promise<Change<void>> {
-    const { transactions, clock } = this.#context;
+    const { clock } = this.#context;
     await this.#allocator.refreshPorts();
     const change = await worded(container, () =>
-      transactions.change((draft) => {
+      this.#change((draft) => {
         openSandbox(draft, container, this.#allocator, clock);
         return endpointsOf(draft, container.id);
       }, options),
@@ -52,7 +53,7 @@ export class Connectivity {
   /** Takes the container's sandbox away. */
   async close(containerId: string): Promise<void> {
     const networks = endpointsOf(this.#context.ledger, containerId).map(({ network }) => network);
-    await this.#context.transactions.change((draft) => closeSandbox(draft, containerId));
+    await this.#change((draft) => closeSandbox(draft, containerId));
     for (const network of networks) this.tellNetwork('disconnect', network, containerId);
   }
 
@@ -62,11 +63,11 @@ export class Connectivity {
     settings: EndpointSettings,
     options?: ChangeOptions,
   ): Promise<Change<void>> {
-    const { transactions, clock } = this.#context;
+    const { clock } = this.#context;
     await this.#allocator.refreshPorts();
     const before = findContainer(this.#context.ledger, containerId);
     const change = await worded(before, () =>
-      transactions.change((draft) => {
+      this.#change((draft) => {
         const network = findNetwork(draft, networkId);
         const container = findContainer(draft, containerId);
         refuseConnect(draft, network, container);
@@ -91,11 +92,10 @@ export class Connectivity {
   }
 
   async disconnect(networkId: string, containerId: string, options?: ChangeOptions): Promise<Change<void>> {
-    const { transactions } = this.#context;
     await this.#allocator.refreshPorts();
     const before = findContainer(this.#context.ledger, containerId);
     const change = await worded(before, () =>
-      transactions.change((draft) => {
+      this.#change((draft) => {
         const network = findNetwork(draft, networkId);
         const container = findContainer(draft, containerId);
         if (network.driver === 'host' && container.networks[network.name]) {
@@ -154,6 +154,12 @@ export class Connectivity {
     await runtime.writeEtc(
       containerId,
       'resolv.conf',
+  async #change<T>(decide: (draft: Draft) => T, options?: ChangeOptions): Promise<Change<T>> {
+    const change = await this.#context.transactions.change(decide, options);
+    if (!options?.dryRun) await forgetUdpFlows(this.#context, change.steps);
+    return change;
+  }
+
       mode === 'host' && !asked.dns.length ? await host.resolvConf() : printResolvConf(conf),
     );
   }
