@@ -35,12 +35,20 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   create: { summary: 'Create a new container', load: container('create') },
   daemon: { summary: 'Run the daemon', load: async () => (await import('./commands/daemon.ts')).daemon },
+  doctor: {
+    summary: 'Say what is wrong with the network of this host, and what to change first',
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
   events: { summary: 'Get real time events from the server', load: system('events') },
   explain: {
     summary: 'Show every link, address, route and rule of the host with its reason',
     load: async () => (await import('./commands/explain.ts')).explain,
   },
   exec: { summary: 'Execute a command in a running container', load: container('exec') },
+  graph: {
+    summary: 'Draw networks, containers, bridges, ports and the way out',
+    load: async () => (await import('./commands/graph.ts')).graph,
+  },
   images: { summary: 'List images', load: image('images') },
   import: { summary: 'Import the contents from a tarball to create a filesystem image', load: image('import') },
   info: { summary: 'Display system-wide information', load: system('info') },

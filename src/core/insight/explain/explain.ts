@@ -27,11 +27,14 @@ export function explain(
     const present = candidates?.shift();
     entries.push(entryOf(object, present, numbers));
   }
-  const recognizer = new Recognizer(observed, names);
+  const others = [...found.values()].flat().filter((object) => !isNoise(object));
+  const recognizer = new Recognizer(others, names);
   const own = ownChains(desired);
-  for (const object of [...found.values()].flat()) {
-    if (isNoise(object)) continue;
-    entries.push(leftOver(object, desired.length > 0, own, recognizer, numbers));
+  const links = new Map(desired.flatMap((object) => (object.kind === 'link' ? [[object.name, object.owner]] : [])));
+  for (const object of others) {
+    const owner = object.kind === 'address' || object.kind === 'route' ? links.get(object.link) : undefined;
+    if (owner) entries.push(byKernel(object, owner));
+    else entries.push(leftOver(object, desired.length > 0, own, recognizer, numbers));
   }
   return entries;
 }
@@ -47,7 +50,8 @@ function entryOf(
   // Sockets are the daemon's own, and it would not have started without them.
   if (object.kind === 'listener' || object.kind === 'resolver') return { ...base, state: 'present' };
   if (!present) return { ...base, state: 'missing' };
-  if (fits(present, object)) return { ...base, state: 'present' };
+  // A rule is all that it says; its place is told by its number.
+  if (present.kind === 'rule' || fits(present, object)) return { ...base, state: 'present' };
   return { ...base, state: 'different', found: describe(present) };
 }
 
@@ -79,7 +83,7 @@ function ownChains(desired: readonly Desired[]): ReadonlyMap<string, 'closed' | 
   return chains;
 }
 
-/** Settings that nobody asked for, built-in chains that let everything pass, and every host's loopback explain nothing. */
+/** What every host and every link has explains nothing: loopback, link-local addresses, settings, open built-in chains. */
 function isNoise(object: KernelObject): boolean {
   switch (object.kind) {
     case 'sysctl':
@@ -89,11 +93,18 @@ function isNoise(object: KernelObject): boolean {
     case 'link':
       return object.type === 'loopback';
     case 'address':
+      return object.link === 'lo' || object.namespace !== 'host' || object.address.startsWith('fe80:');
     case 'route':
-      return object.link === 'lo' || object.namespace !== 'host';
+      return object.link === 'lo' || object.namespace !== 'host' || object.to.startsWith('fe80:');
     default:
       return false;
   }
+}
+
+/** What the kernel adds to a link of ours by itself. */
+function byKernel(object: KernelObject, owner: EntryOwner): Entry {
+  const why = 'The kernel adds it with the address of its link.';
+  return { object, text: describe(object), state: 'present', owner, why };
 }
 
 function leftOver(

@@ -21,7 +21,7 @@ export const UNKNOWN = 'unknown owner';
 /** Chains that every table has: who writes there signs by what it jumps to, by a comment, or not at all. */
 const BUILT_IN = new Set(['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']);
 
-/** Says of each object of a host whose it is. `observed` is all that was found there. */
+/** Says of each object whose it is. `observed` is all that was found and that nobody of ours called for. */
 export class Recognizer {
   readonly #inferred: Inferred;
   readonly #classic: ReadonlyMap<string, Reason>;
@@ -57,8 +57,7 @@ export class Recognizer {
       case 'link':
       case 'address':
       case 'route': {
-        const name = object.kind === 'link' ? object.name : object.link;
-        return this.#link(name);
+        return this.#link(object.kind, object.kind === 'link' ? object.name : object.link);
       }
       case 'namespace':
         return { program: UNKNOWN, why: 'A network namespace that no record calls for.' };
@@ -129,9 +128,9 @@ export class Recognizer {
     return reason ? docker(reason) : unknown(why);
   }
 
-  #link(name: string): Foreign {
+  #link(kind: keyof typeof BRIDGE, name: string): Foreign {
     const network = this.#inferred.networks.get(name);
-    if (network) return { program: 'Docker', part: `network ${network.name}`, why: bridgeSentence(network.name) };
+    if (network) return { program: 'Docker', part: `network ${network.name}`, why: BRIDGE[kind](network.name) };
     const found = programOfLink(name);
     return found
       ? { program: found.program, why: `${upperFirst(found.what)}.` }
@@ -139,8 +138,12 @@ export class Recognizer {
   }
 }
 
-const bridgeSentence = (name: string): string =>
-  `The bridge that containers of ${name} are plugged into, and their gateway.`;
+/** What a network's bridge, its address and the route to it are there for. */
+const BRIDGE = {
+  link: (network: string) => `The bridge that containers of ${network} are plugged into, and their gateway.`,
+  address: (network: string) => `The gateway of ${network}'s containers.`,
+  route: (network: string) => `Packets for containers of ${network} go to its bridge.`,
+} as const;
 
 function docker({ owner, why }: Reason): Foreign {
   return { program: 'Docker', ...(owner.kind !== 'engine' && { part: `${PARTS[owner.kind]}${owner.name}` }), why };

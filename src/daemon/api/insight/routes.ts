@@ -1,6 +1,9 @@
 /** What no other engine's API tells: the host explained. */
+import { examine, isKnown } from '../../../core/insight/doctor/doctor.ts';
+import { factsOf } from '../../../core/insight/doctor/facts.ts';
 import { explain } from '../../../core/insight/explain/explain.ts';
 import { select } from '../../../core/insight/explain/select.ts';
+import { EngineError } from '../../../core/network/error.ts';
 import { dryRunReply, isDryRun } from '../dry-run.ts';
 import type { Call } from '../http/call.ts';
 import { json, type Reply } from '../http/reply.ts';
@@ -23,10 +26,20 @@ export function insightRoutes({ engine, snapshots }: Services): Routes {
     );
   };
 
+  const doctor = async ({ query }: Call): Promise<Reply> => {
+    const about = query.text('about') || undefined;
+    const facts = factsOf(await snapshots.take());
+    if (about !== undefined && !isKnown(facts, about)) {
+      throw new EngineError('not-found', `No such container or published port: ${about}`);
+    }
+    return json(examine(facts, about));
+  };
+
   const repair = async (call: Call): Promise<Reply> =>
     dryRunReply({ steps: isDryRun(call) ? await engine.plans.repair() : await engine.inspection.repair() });
 
   return {
+    'GET /passerelle/doctor': doctor,
     'GET /passerelle/explain': explained,
     'GET /passerelle/snapshot': async () => json(await snapshots.take()),
     'POST /passerelle/repair': repair,
