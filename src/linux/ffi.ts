@@ -86,6 +86,15 @@ export const setsockopt: (fd: number, level: number, option: number, value: Byte
 export const send: (fd: number, data: Bytes, length: number, flags: number) => number = systemCall(
   'intptr_t send(int fd, const void *data, size_t length, int flags)',
 );
+const sendFunction = libc.func('intptr_t send(int fd, const void *data, size_t length, int flags)');
+/** `send` on a thread of the pool, for what the kernel keeps its sender waiting for. What it returns is not told. */
+export function sendAside(fd: number, data: Bytes, sent: () => void): void {
+  sendFunction.async(fd, data, data.length, 0, sent);
+}
+/** Waits for one of `count` struct pollfd; returns how many are ready, 0 after `timeout` ms. */
+export const poll: (fds: Bytes, count: number, timeout: number) => number = systemCall(
+  'int poll(_Inout_ void *fds, unsigned long count, int timeout)',
+);
 /** `address` is a whole sockaddr, `addressLength` its size in bytes. Returns the number of bytes sent. */
 export const sendto: (
   fd: number,

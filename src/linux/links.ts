@@ -45,7 +45,7 @@ export function makeLink(namespaces: Namespaces, link: LinkObject): void {
         if (link.up) setLink(namespaces.route(link.peer.namespace), link.peer.name, { up: true });
         if (link.hairpin) setHairpin(socket, link.name, true);
       } catch (error) {
-        removeLink(socket, link.name);
+        unmakeLink(namespaces, link);
         throw error;
       }
   }
@@ -53,9 +53,8 @@ export function makeLink(namespaces: Namespaces, link: LinkObject): void {
 
 /** A loopback link stays, but goes down. */
 export function unmakeLink(namespaces: Namespaces, link: LinkObject): void {
-  const socket = namespaces.route(link.namespace);
-  if (link.type === 'loopback') setLink(socket, LOOPBACK, { up: false });
-  else removeLink(socket, link.name);
+  if (link.type === 'loopback') setLink(namespaces.route(link.namespace), LOOPBACK, { up: false });
+  else namespaces.inside(link.namespace, () => removeLink(link.name));
 }
 
 /** Turns `before` into `link`: by its settings where they are all that differs, else by making it anew. */

@@ -28,6 +28,7 @@ type Context = object | null;
 
 interface Library {
   readonly create: (flags: number) => Context;
+  /** Frees it on a thread of the pool. */
   readonly free: (context: Context) => void;
   readonly setOutput: (context: Context, flags: number) => void;
   readonly setDryRun: (context: Context, dry: boolean) => void;
@@ -53,9 +54,10 @@ function load(): Library {
   } catch (error) {
     throw new NftError(`nftables' library is missing: install libnftables1 (${String(error)})`, 'ENOENT', undefined);
   }
+  const free = handle.func('void nft_ctx_free(void *context)');
   return {
     create: handle.func('void *nft_ctx_new(uint32_t flags)'),
-    free: handle.func('void nft_ctx_free(void *context)'),
+    free: (context) => free.async(context, () => undefined),
     setOutput: handle.func('void nft_ctx_output_set_flags(void *context, unsigned int flags)'),
     setDryRun: handle.func('void nft_ctx_set_dry_run(void *context, bool dry)'),
     bufferOutput: handle.func('int nft_ctx_buffer_output(void *context)'),
@@ -67,8 +69,8 @@ function load(): Library {
 }
 
 /**
- * A conversation with nftables in the namespace that the thread is in at the first `run`. Kept open
- * it is quick: the kernel makes whoever closes one wait for all that it deleted (8 ms).
+ * A conversation with nftables in the namespace that the thread is in at the first `run`. The kernel
+ * makes whoever closes one wait for all that it deleted (8 to 17 ms): another thread does.
  */
 export class Nftables {
   #context: Context = null;

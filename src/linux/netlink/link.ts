@@ -2,14 +2,17 @@
 import { concat, cString, pack, readCString, readNumber, readU16, readU32, u8, u16, u32 } from '../bytes.ts';
 import { type Attribute, decodeAttributes, decodeNested, encodeAttributes } from './attribute.ts';
 import { type Message, NLM_F_CREATE, NLM_F_EXCL } from './message.ts';
-import type { NetlinkSocket } from './socket.ts';
+import { NETLINK_ROUTE, type NetlinkSocket, requestAside } from './socket.ts';
 
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 const RTM_GETNSID = 90;
+const AF_UNSPEC = 0;
 const AF_BRIDGE = 7;
+/** RTNLGRP_LINK, as a mask. */
+const LINK_GROUP = 1;
 const HEADER = 16;
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -188,8 +191,17 @@ export function setHairpin(socket: NetlinkSocket, name: string, hairpin: boolean
   socket.request(RTM_SETLINK, 0, header(index, undefined, AF_BRIDGE), encodeAttributes(attributes));
 }
 
-export function removeLink(socket: NetlinkSocket, name: string): void {
-  socket.request(RTM_DELLINK, 0, header(0, undefined), encodeAttributes([nameAttribute(name)]));
+/**
+ * Removes a link of the thread's namespace. It is gone for everybody when the kernel says so; the
+ * answer comes only when nobody has it in hand any more, 10 to 25 ms later.
+ */
+export function removeLink(name: string): void {
+  const payload = concat([header(0, undefined), encodeAttributes([nameAttribute(name)])]);
+  requestAside(NETLINK_ROUTE, { type: RTM_DELLINK, payload }, LINK_GROUP, ({ type, payload: told }) => {
+    // A bridge tells of its family of a port that goes, before the link does.
+    if (type !== RTM_DELLINK || told[0] !== AF_UNSPEC) return false;
+    return readCString(decodeAttributes(told.subarray(HEADER)).get(IFLA_IFNAME) ?? u8(0)) === name;
+  });
 }
 
 /** The index of a link. Throws NetlinkError ENODEV. */

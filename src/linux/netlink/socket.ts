@@ -1,4 +1,4 @@
-import { concat, pack, u32 } from '../bytes.ts';
+import { concat, pack, readU16, u32 } from '../bytes.ts';
 import * as ffi from '../ffi.ts';
 import {
   decodeMessages,
@@ -101,6 +101,46 @@ export class NetlinkSocket {
   }
 }
 
+/**
+ * Makes a request that the kernel keeps its sender waiting for long after it is done: another thread
+ * waits. Returns when a message of the multicast `groups` tells that it `isDone`, or at the answer.
+ * Throws NetlinkError.
+ */
+export function requestAside(
+  protocol: number,
+  request: Pick<Message, 'type' | 'payload'>,
+  groups: number,
+  isDone: (message: Message) => boolean,
+): void {
+  const monitor = new NetlinkMonitor(protocol, groups);
+  try {
+    const fd = open(protocol, 0);
+    const bytes = encodeMessage({ ...request, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 1 });
+    ffi.sendAside(fd, bytes, () => ffi.close(fd));
+    const buffer = new Uint8Array(DATAGRAM);
+    for (;;) {
+      const ready = awaitReadable([monitor.fd, fd]);
+      if (ready.length === 0) throw new Error(`the kernel did not answer within ${TIMEOUT} s`);
+      if (monitor.take().some(isDone)) return;
+      if (!ready.includes(fd)) continue;
+      const length = ffi.recv(fd, buffer, DATAGRAM, 0);
+      if (decodeMessages(buffer.subarray(0, length)).some(endsAnswer)) return;
+    }
+  } finally {
+    monitor.close();
+  }
+}
+
+const POLLIN = 1;
+
+/** Those of the descriptors that can be read from; none after TIMEOUT. */
+function awaitReadable(fds: readonly number[]): readonly number[] {
+  // struct pollfd: the descriptor, what is waited for, what has come.
+  const entries = concat(fds.map((fd) => pack([fd, 'u32'], [POLLIN, 'u16'], [0, 'u16'])));
+  ffi.poll(entries, fds.length, TIMEOUT * 1000);
+  return fds.filter((_, index) => readU16(entries, index * 8 + 6) !== 0);
+}
+
 /** An ear for the kernel's multicast groups (a bit mask, group 1 is bit 0), in the thread's namespace. */
 export class NetlinkMonitor {
   readonly #fd: number;
@@ -110,13 +150,29 @@ export class NetlinkMonitor {
     this.#fd = open(protocol, groups);
   }
 
+  get fd(): number {
+    return this.#fd;
+  }
+
   /** Takes what has come since the last call, without waiting; says whether anything had. */
   heard(): boolean {
+    return this.#receive(() => undefined);
+  }
+
+  /** The messages that have come since the last call, without waiting. */
+  take(): readonly Message[] {
+    const messages: Message[] = [];
+    this.#receive((datagram) => messages.push(...decodeMessages(datagram.slice())));
+    return messages;
+  }
+
+  #receive(datagramCame: (datagram: Uint8Array) => void): boolean {
     let heard = false;
     for (;;) {
       try {
-        ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT);
+        const length = ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT);
         heard = true;
+        datagramCame(this.#buffer.subarray(0, length));
       } catch (error) {
         const code = error instanceof ffi.SystemError ? error.code : '';
         if (code === 'EAGAIN') return heard;
