@@ -9,8 +9,10 @@ import type { Draft, Records } from './records.ts';
 import type { EngineSettings } from './settings.ts';
 import type { Planner } from './transaction.ts';
 
+type FirewallSettings = Pick<EngineSettings, 'firewall'>;
+
 /** Everything that the records call for. */
-export function desiredObjects(records: Records, { firewall }: EngineSettings): Desired[] {
+export function desiredObjects(records: Records, { firewall }: FirewallSettings): Desired[] {
   return [
     ...engineObjects(firewall),
     ...[...records.network.values()].flatMap((network) => networkObjects(network, firewall)),
@@ -26,13 +28,13 @@ export function desiredObjects(records: Records, { firewall }: EngineSettings): 
  */
 export function supersededObjects(
   records: Records,
-  settings: EngineSettings,
+  settings: FirewallSettings,
   observed: readonly KernelObject[],
 ): Desired[] {
   const backend = settings.firewall.backend === 'iptables' ? 'nftables' : 'iptables';
   const firewall = { ...settings.firewall, backend } as const;
   const there = new Set(observed.filter((object) => isFirewall(object)).map((object) => key(object)));
-  const objects = desiredObjects(records, { ...settings, firewall }).filter((object) => isFirewall(object));
+  const objects = desiredObjects(records, { firewall }).filter((object) => isFirewall(object));
   const isOurs = objects.some(
     (object) => (object.kind === 'nft-table' || object.owner.kind !== 'engine') && there.has(key(object)),
   );
@@ -44,7 +46,7 @@ export function supersededObjects(
  * depend on its endpoints; the engine's own stand on both sides because the rules that lead a chain
  * must follow what is inserted before them.
  */
-export function planner(settings: Pick<EngineSettings, 'firewall'>): Planner {
+export function planner(settings: FirewallSettings): Planner {
   const objects = (records: Records, touched: Touched): Desired[] => [
     ...engineObjects(settings.firewall),
     ...rows(records.network, touched.networks).flatMap((network) => networkObjects(network, settings.firewall)),
@@ -83,11 +85,7 @@ function objectsOfSandbox(records: Records, sandbox: SandboxRecord): Desired[] {
   return sandboxObjects(sandbox, nameOf(records, sandbox.containerId), places);
 }
 
-function objectsOfEndpoint(
-  records: Records,
-  endpoint: EndpointRecord,
-  { firewall }: Pick<EngineSettings, 'firewall'>,
-): Desired[] {
+function objectsOfEndpoint(records: Records, endpoint: EndpointRecord, { firewall }: FirewallSettings): Desired[] {
   const its = place(records, endpoint);
   return its ? endpointObjects(its, firewall) : [];
 }

@@ -122,7 +122,7 @@ describe('declarations', () => {
   });
 
   it('take no name but a plain one', () => {
-    const [table] = ENGINE.filter((object) => object.kind === 'nft-table');
+    const table = ENGINE.find((object) => object.kind === 'nft-table');
     const object = { ...table!, name: 'x; flush ruleset' } as const;
     expect(() => nftDeclarations([{ op: 'add', object }] as NftStep[])).toThrow(RuleTextError);
   });
