@@ -3,6 +3,9 @@ import { engineObjects, endpointObjects, networkObjects } from '../../src/core/d
 import type { FirewallOptions, Place } from '../../src/core/firewall/layout.ts';
 import { network, place } from '../../src/core/firewall/records.fixture.ts';
 import { restoreScripts, type FirewallStep } from '../../src/core/firewall/restore.ts';
+import { isNftStep, nftCommands, nftDeclarations, type NftStep } from '../../src/core/firewall/nftables/transaction.ts';
+import type { Desired } from '../../src/core/plan/object.ts';
+import type { Step } from '../../src/core/plan/step.ts';
 import type { NetworkRecord } from '../../src/core/network/network.ts';
 import type { Linux } from '../../src/core/model/linux.ts';
 import { inside, type WalkStage } from './stage.ts';
@@ -13,6 +16,8 @@ export interface RuleSet {
   readonly iptables?: readonly string[];
   /** Held by iptables-legacy instead of iptables-nft. */
   readonly legacy?: true;
+  /** Steps of our own layout on nftables. */
+  readonly steps?: readonly NftStep[];
   /** nft's own language. */
   readonly nft?: string;
   /** Of the host, on top of forwarding and bridge netfilter, which are on. */
@@ -52,6 +57,21 @@ export function apply(stage: WalkStage, ruleSet: RuleSet): Linux {
   stage.links('host', ruleSet.links ?? []);
   for (const text of ruleSet.iptables ?? []) {
     inside('host', [ruleSet.legacy ? 'iptables-legacy-restore' : 'iptables-nft-restore', '--noflush'], text);
+  }
+  if (ruleSet.steps) {
+    inside(
+      'host',
+      ['nft', '-f', '-'],
+      nftDeclarations(ruleSet.steps)
+        .map(({ line }) => `${line}\n`)
+        .join(''),
+    );
+    const commands = nftCommands(ruleSet.steps, true).map(({ command }) => command);
+    inside(
+      'host',
+      ['sh', '-c', 'cat > /dev/shm/w-nft && nft -j -f /dev/shm/w-nft; rm /dev/shm/w-nft'],
+      JSON.stringify({ nftables: commands }),
+    );
   }
   if (ruleSet.nft !== undefined) inside('host', ['nft', '-f', '-'], ruleSet.nft);
   inside('host', ['conntrack', '-F']);
@@ -96,15 +116,25 @@ function records({ a = {}, b = {} }: Scene): { networks: NetworkRecord[]; places
   return { networks, places };
 }
 
-/** What our own layout writes, as iptables-restore input. */
-export function classicText(scene: Scene = {}): string {
+function sceneObjects(scene: Scene): Desired[] {
   const options = { ...OPTIONS, ...scene.options };
   const { networks, places } = records(scene);
-  const objects = [
+  return [
     ...engineObjects(options),
     ...networks.flatMap((its) => networkObjects(its, options)),
     ...places.flatMap((its) => endpointObjects(its, options)),
   ];
+}
+
+/** What our own layout on nftables writes. */
+function ownNftables(options: Partial<FirewallOptions> = {}, scene: Scene = {}): readonly NftStep[] {
+  const objects = sceneObjects({ ...scene, options: { ...options, backend: 'nftables' } });
+  return objects.map((object): Step => ({ op: 'add', object })).filter((step) => isNftStep(step));
+}
+
+/** What our own layout writes, as iptables-restore input. */
+export function classicText(scene: Scene = {}): string {
+  const objects = sceneObjects(scene);
   const steps = objects.flatMap((object) =>
     object.kind === 'rule' || object.kind === 'chain' ? [{ op: 'add', object } satisfies FirewallStep] : [],
   );
@@ -556,4 +586,12 @@ const hostSets: readonly RuleSet[] = [
   },
 ];
 
-export const RULE_SETS: readonly RuleSet[] = [...hostSets, ...classicSets, ...neighbourSets];
+const nftablesSets: readonly RuleSet[] = [
+  { name: 'own nftables', steps: ownNftables() },
+  { name: 'own nftables, userland proxy off', steps: ownNftables({ userlandProxy: false }), ...hairpin },
+  { name: 'own nftables, no direct routing', steps: ownNftables({ allowDirectRouting: false }) },
+  { name: 'own nftables, containers kept apart', steps: ownNftables({}, { a: { bridge: { icc: false } } }) },
+  { name: 'own nftables beside firewalld', steps: ownNftables(), nft: FIREWALLD },
+];
+
+export const RULE_SETS: readonly RuleSet[] = [...hostSets, ...classicSets, ...nftablesSets, ...neighbourSets];

@@ -11,6 +11,7 @@ interface HostFacts {
 /** A machine that is what it is told to be. */
 export class ModelHost implements Host {
   facts: HostFacts;
+  readonly #watches = new Set<() => void>();
 
   constructor(facts: Partial<HostFacts> = {}) {
     this.facts = {
@@ -21,6 +22,17 @@ export class ModelHost implements Host {
       uniqueLocalDigits: '0123456789',
       ...facts,
     };
+  }
+
+  /** From now on these are the facts. */
+  change(facts: Partial<HostFacts>): void {
+    this.facts = { ...this.facts, ...facts };
+    for (const changed of this.#watches) changed();
+  }
+
+  watchResolvConf(changed: () => void): { close(): void } {
+    this.#watches.add(changed);
+    return { close: () => this.#watches.delete(changed) };
   }
 
   async resolvConf(): Promise<string> {

@@ -1,5 +1,6 @@
 /** The Kernel port in memory: the engine runs on it in tests, in a browser, without root. */
 import { KernelError, type Kernel, type Scope } from '../engine/kernel.ts';
+import { isNftStep } from '../firewall/nftables/transaction.ts';
 import type { FirewallStep } from '../firewall/restore.ts';
 import type { Family, Table } from '../firewall/rule.ts';
 import { key } from '../plan/key.ts';
@@ -103,6 +104,7 @@ export class ModelKernel implements Kernel {
         if (failure) throw refusal(step, failure);
       }
       if (run.every(isFirewall)) next.firewall.apply(run, refusal);
+      else if (run.every(isNftStep)) next.nftables.apply(run, refusal);
       else for (const step of run) perform(next, step as Step<PlainObject>);
     }
     this.#become(next, new Set(steps.map(({ object }) => ('namespace' in object ? object.namespace : 'host'))));
@@ -129,12 +131,13 @@ function isFirewall(step: KernelStep): step is FirewallStep {
   return step.object.kind === 'chain' || step.object.kind === 'rule';
 }
 
-/** Consecutive firewall steps are one transaction. */
+/** Consecutive steps of one firewall are one transaction. */
 function runs(steps: readonly KernelStep[]): KernelStep[][] {
   const result: KernelStep[][] = [];
   for (const step of steps) {
     const last = result.at(-1);
-    if (last && isFirewall(last[0]!) && isFirewall(step)) last.push(step);
+    const isSameFirewall = [isFirewall, isNftStep].some((isIts) => last && isIts(last[0]!) && isIts(step));
+    if (last && isSameFirewall) last.push(step);
     else result.push([step]);
   }
   return result;

@@ -1,7 +1,7 @@
 /** The model from kernel objects: what a kernel port observed, or what records call for. */
 import { parseAddress } from '../address/address.ts';
 import { parseCidr, prefixOf } from '../address/prefix.ts';
-import { EMPTY_RULESET, type NftRuleset } from '../firewall/nft/ruleset.ts';
+import type { NftRuleset, NftTable } from '../firewall/nft/ruleset.ts';
 import type { Reason } from '../plan/object.ts';
 import { comparePositions } from '../plan/position.ts';
 import type {
@@ -10,12 +10,14 @@ import type {
   HostObject,
   LinkObject,
   ListenerObject,
+  NftElementObject,
   Namespace,
   RouteObject,
   RuleObject,
 } from '../plan/object.ts';
 import type { Link } from './link.ts';
 import type { InterfaceAddress, IptablesTable, Linux, LinuxNamespace, Listener, Neighbour, Part } from './linux.ts';
+import { RulesetBuilder } from './nft-objects.ts';
 import { DEFAULT_RULES, MAIN, type Route, type RoutingRule } from './route.ts';
 import { connectedRoutes, localRoutes, loopbackAddresses } from './synthesis.ts';
 import { TableBuilder } from './tables.ts';
@@ -55,6 +57,8 @@ export function linuxFromObjects(
   draft(ROOT);
   const rules: (RuleObject & Partial<Reason>)[] = [];
   const chains: ChainObject[] = [];
+  const ruleset = new RulesetBuilder();
+  const elements: NftElementObject[] = [];
   for (const object of objects) {
     switch (object.kind) {
       case 'namespace':
@@ -81,10 +85,20 @@ export function linuxFromObjects(
       case 'listener':
         if (object.forward) draft(ROOT).listeners.push(listener(object));
         break;
-      default:
+      case 'nft-table':
+      case 'nft-set':
+      case 'nft-chain':
+        ruleset.add(object);
+        break;
+      case 'nft-element':
+        elements.push(object);
+        break;
+      case 'resolver':
         break;
     }
   }
+  for (const element of elements) ruleset.add(element);
+  draft(ROOT).tables.push(...ruleset.build());
   draft(ROOT).iptables.push(...tables(chains, rules));
   for (const [name, its] of facts) draft(name).add(its);
   return { namespaces: new Map([...drafts].map(([name, its]) => [name, its.build()])) };
@@ -100,8 +114,7 @@ function tables(chains: readonly ChainObject[], rules: readonly (RuleObject & Pa
     return its;
   };
   for (const { family, table, name, policy } of chains) builder(family, table).chain(name, policy);
-  for (const { rule, position, owner, why } of rules.toSorted((a, b) => comparePositions(a.position, b.position))) {
-    void position;
+  for (const { rule, owner, why } of rules.toSorted((a, b) => comparePositions(a.position, b.position))) {
     builder(rule.family, rule.table).rule({ rule, ...(owner && why && { reason: { owner, why } }) });
   }
   return [...builders.values()].map((its) => its.build());
@@ -166,13 +179,13 @@ class Draft {
   readonly sysctls = new Map<string, string>();
   readonly listeners: Listener[] = [];
   readonly iptables: IptablesTable[] = [];
+  readonly tables: NftTable[] = [];
   readonly #name: string;
   readonly #addresses: InterfaceAddress[] = [];
   readonly #routes: Route[] = [];
   readonly #unknown = new Set<Part>();
   #rules: readonly RoutingRule[] = DEFAULT_RULES;
   #neighbours: readonly Neighbour[] = [];
-  #nftables = EMPTY_RULESET;
 
   constructor(name: string) {
     this.#name = name;
@@ -203,12 +216,16 @@ class Draft {
     this.#neighbours = facts.neighbours ?? this.#neighbours;
     for (const [name, value] of facts.sysctls ?? []) this.sysctls.set(name, value);
     this.iptables.push(...(facts.iptables ?? []));
-    this.#nftables = facts.nftables ?? this.#nftables;
+    this.tables.push(...(facts.nftables?.tables ?? []));
     for (const part of facts.unknown ?? []) this.#unknown.add(part);
   }
 
   build(): LinuxNamespace {
     const { links } = this;
+    // Objects leave out the machine's own links; what stands on them tells of them.
+    for (const { link } of [...this.#addresses, ...this.#routes]) {
+      if (link && !links.has(link)) links.set(link, { name: link, type: 'other', up: true, mtu: 1500 });
+    }
     const own = new Set(this.#addresses.map(({ address }) => address.words.join('.')));
     const loopback = [...links.values()]
       .flatMap(loopbackAddresses)
@@ -236,7 +253,7 @@ class Draft {
       listeners: this.listeners,
       flows: [],
       iptables: this.iptables,
-      nftables: this.#nftables,
+      nftables: { tables: this.tables },
       unknown: this.#unknown,
     };
   }

@@ -19,6 +19,7 @@ export function observe(state: KernelState, { sandboxes, kinds }: Scope): readon
   }
   if (wanted('chain')) objects.push(...state.firewall.chains());
   if (wanted('rule')) objects.push(...state.firewall.rules());
+  objects.push(...state.nftables.objects().filter(({ kind }) => wanted(kind)));
   return objects;
 }
 

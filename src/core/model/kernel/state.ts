@@ -2,10 +2,12 @@
 import type { Namespace } from '../../plan/object.ts';
 import { Firewall } from './firewall.ts';
 import { NetworkNamespace } from './namespace.ts';
+import { NftTables } from './nftables.ts';
 import { Refusal } from './refusal.ts';
 
 export class KernelState {
   readonly firewall: Firewall;
+  readonly nftables: NftTables;
   readonly #namespaces: Map<Namespace, NetworkNamespace>;
   /** The namespaces that no other state has: only these may be written. */
   readonly #own = new Set<Namespace>();
@@ -14,6 +16,7 @@ export class KernelState {
   /** A new host, or one like `base`, of which it copies what is written. */
   constructor(base?: KernelState) {
     this.firewall = new Firewall(base?.firewall);
+    this.nftables = new NftTables(base?.nftables);
     this.#namespaces = new Map(base ? base.#namespaces : [['host', new NetworkNamespace('host')]]);
     this.#macs = base ? base.#macs : 0;
   }

@@ -143,6 +143,11 @@ class Compiler {
           const bits = value.kind === 'number' ? readNumber(right, value.names) : undefined;
           return bits === undefined ? undefined : ((value as { number: number }).number & bits) !== 0;
         };
+      case '!':
+        return (value) => {
+          const bits = value.kind === 'number' ? readNumber(right, value.names) : undefined;
+          return bits === undefined ? undefined : ((value as { number: number }).number & bits) === 0;
+        };
       case '<':
         return (value) => order(compare(value, right), (sign) => sign < 0);
       case '>':
