@@ -17,14 +17,17 @@ interface Members {
 
 export class Directory implements Names {
   readonly #ledger: Ledger;
+  /** The servers that the daemon's configuration names. */
+  readonly #servers: readonly string[];
   /** The host's resolv.conf as it was read last. */
   #hostServers: readonly string[] = [];
   /** Made when asked for, dropped when the records change. */
   #members = new Map<string, Members>();
   #version = -1;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, servers: readonly string[]) {
     this.#ledger = ledger;
+    this.#servers = servers;
   }
 
   /** Tells the directory the host's resolv.conf, at the start and when it changes. */
@@ -63,7 +66,8 @@ export class Directory implements Names {
     const record = this.#ledger.sandbox.get(sandbox);
     const container = record && this.#ledger.container.get(record.containerId);
     if (!container) return { servers: [] };
-    const own = container.hostConfig.Dns ?? [];
+    const { Dns } = container.hostConfig;
+    const own = Dns?.length ? Dns : this.#servers;
     if (own.length > 0) {
       return { servers: own.slice(0, MAX_SERVERS).map((address) => ({ address, from: 'sandbox' })) };
     }

@@ -2,6 +2,8 @@
 export interface Host {
   /** The content of the host's resolv.conf. */
   resolvConf(): Promise<string>;
+  /** Calls `changed` after the host's resolv.conf has changed. */
+  watchResolvConf(changed: () => void): { close(): void };
   hostname(): string;
   /** The names of all links of the engine's namespace, hardware too. */
   linkNames(): Promise<readonly string[]>;

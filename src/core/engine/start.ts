@@ -17,6 +17,7 @@ import { NetworkUseCases } from './networks.ts';
 import { PlansOfChanges } from './plans.ts';
 import { settlePredefined } from './predefined.ts';
 import { Ledger } from './records.ts';
+import { followResolvConf } from './resolv-conf.ts';
 import type { Exit } from './runtime.ts';
 import type { EngineSettings } from './settings.ts';
 import { Transactions, type Intent } from './transaction.ts';
@@ -41,8 +42,8 @@ export async function startEngine(
 ): Promise<Engine> {
   const contents = await ports.store.load();
   const ledger = new Ledger(contents);
-  const directory = new Directory(ledger);
-  directory.useResolvConf(await ports.host.resolvConf());
+  const directory = new Directory(ledger, settings.dns);
+  const resolvConf = await followResolvConf(ports, directory);
   connect(directory);
   const transactions = new Transactions(ledger, ports.store, ports.kernel, ports.sockets, planner(settings));
   const context: Context = { ...ports, settings, ledger, transactions, events: new Events() };
@@ -90,6 +91,7 @@ export async function startEngine(
     directory,
     repair: async () => (await maintenance.repair()).length,
     close: async () => {
+      resolvConf.close();
       maintenance.close();
       containers.lifecycle.close();
       containers.healthChecks.close();
