@@ -79,6 +79,18 @@ test.each<{ what: string; harm: (world: World) => Promise<void> | void }>([
   expect(await world.engine.inspection.repair()).toEqual([]);
 });
 
+test('nftables: a table that is removed, with all that was in it', async () => {
+  const world = await World.start((next) => next.useBackend('nftables'));
+  await world.network('net');
+  await world.run('web', { network: 'net', ports: ['8080:80'] });
+  const before = await world.observe();
+  const table = before.find(({ kind }) => kind === 'nft-table')!;
+  world.kernel.remove(table);
+  expect((await world.observe()).some(({ kind }) => kind === 'nft-element')).toBe(false);
+  await world.pass(1000);
+  await world.expectSound();
+});
+
 test('drift is seen without being asked for, half a second after it has ended', async () => {
   const world = await scene();
   world.kernel.flush('ip', 'nat');

@@ -1,6 +1,7 @@
 /** A step that is refused leaves everything as it was. */
 import { describe, expect, test } from 'vitest';
-import { World } from './world.fixture.ts';
+import type { Backend } from '../firewall/layout.ts';
+import { BACKENDS, World } from './world.fixture.ts';
 
 interface Change {
   readonly what: string;
@@ -8,8 +9,8 @@ interface Change {
 }
 
 /** Two networks, a container on one that publishes ports, and one that has not been started. */
-async function scene(): Promise<World> {
-  const world = await World.start();
+async function scene(backend: Backend): Promise<World> {
+  const world = await World.start((next) => next.useBackend(backend));
   await world.network('front');
   await world.network('back', { internal: true });
   await world.network('other', { options: { 'com.docker.network.bridge.enable_icc': 'false' } });
@@ -34,29 +35,35 @@ const withoutErrors = (state: unknown): unknown =>
     ['error', 'exitCode', 'finishedAt'].includes(name) ? undefined : value,
   );
 
-describe.each(CHANGES)('$what', ({ run }) => {
-  test.each(['kernel', 'sockets'] as const)('each step of it refused by the %s, one after the other', async (port) => {
-    const world = await scene();
-    const before = await world.state();
-    const events = world.events.length;
-    for (let refused = 0; ; refused++) {
-      let step = -1;
-      const failure = world[port].fail(() => ++step === refused, 'Cannot allocate memory', 'ENOMEM');
-      const error = await run(world).then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
-      failure.close();
-      if (step < refused) {
-        expect(error).toBeUndefined();
-        // Every kind of change has steps for the kernel; not all have some for sockets.
-        expect(refused).toBeGreaterThan(port === 'kernel' ? 3 : -1);
-        break;
-      }
-      expect(String(error)).toContain('Cannot allocate memory');
-      expect(world.events).toHaveLength(events);
-      expect(withoutErrors(await world.state())).toEqual(withoutErrors(before));
-    }
-    await world.expectSound();
-  });
-});
+describe.each(BACKENDS.flatMap((backend) => CHANGES.map((change) => ({ backend, ...change }))))(
+  '$backend: $what',
+  ({ backend, run }) => {
+    test.each(['kernel', 'sockets'] as const)(
+      'each step of it refused by the %s, one after the other',
+      async (port) => {
+        const world = await scene(backend);
+        const before = await world.state();
+        const events = world.events.length;
+        for (let refused = 0; ; refused++) {
+          let step = -1;
+          const failure = world[port].fail(() => ++step === refused, 'Cannot allocate memory', 'ENOMEM');
+          const error = await run(world).then(
+            () => undefined,
+            (reason: unknown) => reason,
+          );
+          failure.close();
+          if (step < refused) {
+            expect(error).toBeUndefined();
+            // Every kind of change has steps for the kernel; not all have some for sockets.
+            expect(refused).toBeGreaterThan(port === 'kernel' ? 2 : -1);
+            break;
+          }
+          expect(String(error)).toContain('Cannot allocate memory');
+          expect(world.events).toHaveLength(events);
+          expect(withoutErrors(await world.state())).toEqual(withoutErrors(before));
+        }
+        await world.expectSound();
+      },
+    );
+  },
+);

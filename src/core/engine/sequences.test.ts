@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { EngineError } from '../network/error.ts';
-import { World } from './world.fixture.ts';
+import { BACKENDS, World } from './world.fixture.ts';
 
 type Run = (world: World) => Promise<unknown>;
 
@@ -27,6 +27,7 @@ const MAY_CHANGE = { mayChange: true };
 
 // Names are few, so that most operations meet something.
 
+const backend = fc.constantFrom(...BACKENDS);
 const NETWORKS = ['front', 'back', 'other'];
 const CONTAINERS = ['c1', 'c2', 'c3', 'c4'];
 const network = fc.constantFrom(...NETWORKS);
@@ -139,8 +140,8 @@ const withHistory = (done: readonly string[], error: unknown): Error =>
 test('one operation after the other', async () => {
   const operations = fc.array(operation, { minLength: 5, maxLength: 25, size: 'max' });
   await fc.assert(
-    fc.asyncProperty(operations, async (all) => {
-      const world = await World.start();
+    fc.asyncProperty(operations, backend, async (all, its) => {
+      const world = await World.start((next) => next.useBackend(its));
       const done: string[] = [];
       for (const { words, run, mayChange } of all) {
         const before = mayChange ? undefined : await world.state();
@@ -167,8 +168,8 @@ test('several operations at once', async () => {
   const together = operation.filter(({ words }) => words !== 'the engine restarts');
   const groups = fc.array(fc.array(together, { minLength: 2, maxLength: 5 }), { minLength: 3, maxLength: 8 });
   await fc.assert(
-    fc.asyncProperty(groups, async (all) => {
-      const world = await World.start();
+    fc.asyncProperty(groups, backend, async (all, its) => {
+      const world = await World.start((next) => next.useBackend(its));
       const done: string[] = [];
       for (const group of all) {
         const results = await world.during(Promise.allSettled(group.map(({ run }) => run(world))));

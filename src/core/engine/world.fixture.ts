@@ -14,6 +14,7 @@ import { PLAIN_DEFAULT_BRIDGE } from '../network/default-bridge.ts';
 import type { EndpointSettings } from '../network/endpoint.ts';
 import { key } from '../plan/key.ts';
 import type { HostObject, KernelObject } from '../plan/object.ts';
+import type { Backend } from '../firewall/layout.ts';
 import { OPTIONS } from '../firewall/records.fixture.ts';
 import { printRule } from '../firewall/print.ts';
 import { repair } from '../plan/repair.ts';
@@ -36,6 +37,9 @@ export const SETTINGS: EngineSettings = {
   dnsSearch: [],
   dnsOptions: [],
 };
+
+/** The same on either machinery. */
+export const BACKENDS = ['iptables', 'nftables'] as const satisfies readonly Backend[];
 
 /** Command lines that mean something; all others run until a signal ends them. */
 const PROGRAMS: Readonly<Record<string, Program>> = {
@@ -185,6 +189,11 @@ export class World {
     change(world);
     await world.startEngine();
     return world;
+  }
+
+  /** The engine writes its rules for that back end. */
+  useBackend(backend: Backend): void {
+    this.settings = { ...this.settings, firewall: { ...this.settings.firewall, backend } };
   }
 
   get ports(): Ports {
@@ -387,6 +396,10 @@ function made(objects: readonly HostObject[], but: ReadonlySet<string>): string[
         case 'namespace':
         case 'chain':
         case 'rule':
+        case 'nft-table':
+        case 'nft-set':
+        case 'nft-chain':
+        case 'nft-element':
           return true;
         case 'link':
           return object.type !== 'loopback';
