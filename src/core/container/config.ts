@@ -58,7 +58,7 @@ export interface HostConfig {
   readonly Binds: Strings | null;
   readonly LogConfig: { readonly Type: string; readonly Config: StringMap };
   readonly NetworkMode: string;
-  readonly PortBindings: Readonly<Record<string, readonly HostPort[]>>;
+  readonly PortBindings: Readonly<Record<string, readonly HostPort[]>> | null;
   readonly RestartPolicy: { readonly Name: string; readonly MaximumRetryCount: number };
   readonly AutoRemove: boolean;
   readonly VolumesFrom: Strings | null;

@@ -49,6 +49,15 @@ export interface ContainerRecord {
   readonly state: ContainerState;
   readonly restartCount: number;
   readonly mounts: readonly ContainerMount[];
-  /** Network name -> what was asked of the place there. Kept while the container is stopped. */
-  readonly networks: Readonly<Record<string, EndpointSettings & { readonly networkId: string }>>;
+  /** Network name -> the place there. Kept while the container is stopped. */
+  readonly networks: Readonly<Record<string, NetworkPlace>>;
+}
+
+/** What was asked of a container's place on a network, and what became of it. */
+export interface NetworkPlace extends EndpointSettings {
+  readonly networkId: string;
+  /** Its aliases, short id and hostname, as they were when it was connected last; absent before. */
+  readonly names?: readonly string[];
+  /** Whether it ever had an endpoint there. */
+  readonly joined?: true;
 }

@@ -10,7 +10,7 @@ import { isPredefined } from '../network/resolve.ts';
 import type { ListenerObject } from '../plan/object.ts';
 import type { Allocator } from './allocator.ts';
 import type { Context } from './context.ts';
-import { addEndpoint, closeSandbox, endpointsOf, openSandbox, settleGateway } from './endpoints.ts';
+import { addEndpoint, closeSandbox, endpointsOf, openSandbox, putPlace, settleGateway } from './endpoints.ts';
 import type { Change, ChangeOptions, ContainerView } from './engine.ts';
 import {
   hostsFile,
@@ -57,8 +57,9 @@ export class Connectivity {
     for (const network of networks) this.tellNetwork('disconnect', network, containerId);
   }
 
+  /** A container that does not run may have a place on a network that is to be made until it starts. */
   async connect(
-    networkId: string,
+    ref: string,
     containerId: string,
     settings: EndpointSettings,
     options?: ChangeOptions,
@@ -68,15 +69,18 @@ export class Connectivity {
     const before = findContainer(this.#context.ledger, containerId);
     const change = await worded(before, () =>
       this.#change((draft) => {
-        const network = findNetwork(draft, networkId);
         const container = findContainer(draft, containerId);
+        const network = isAlive(container) ? findNetwork(draft, ref) : findNetwork(draft, ref, 'optional');
+        refuseRemoved(container);
+        if (!network) {
+          const networks = { ...container.networks, [ref]: { ...settings, networkId: '' } };
+          draft.container.put({ ...container, networks });
+          return undefined;
+        }
         refuseConnect(draft, network, container);
         const place = checkEndpointSettings(network, settings);
-        const record: ContainerRecord = {
-          ...container,
-          networks: { ...container.networks, [network.name]: { ...place, networkId } },
-        };
-        draft.container.put(record);
+        if (!isAlive(container) && container.networks[network.name]) return network;
+        const record = putPlace(draft, container, network, place);
         if (!isAlive(container)) return network;
         const sandbox = draft.sandbox.where('container', containerId)[0]!;
         addEndpoint(draft, record, sandbox.id, network, place, this.#allocator, clock);
@@ -84,36 +88,40 @@ export class Connectivity {
         return network;
       }, options),
     );
-    if (!options?.dryRun && isAlive(before)) {
+    if (!options?.dryRun && isAlive(before) && change.value) {
       await this.writeEtc(containerId);
       this.tellNetwork('connect', change.value, containerId);
     }
     return { value: undefined, steps: change.steps };
   }
 
-  async disconnect(networkId: string, containerId: string, options?: ChangeOptions): Promise<Change<void>> {
+  async disconnect(
+    ref: string,
+    containerId: string,
+    { force, ...options }: ChangeOptions & { readonly force: boolean },
+  ): Promise<Change<void>> {
     await this.#allocator.refreshPorts();
     const before = findContainer(this.#context.ledger, containerId);
     const change = await worded(before, () =>
       this.#change((draft) => {
-        const network = findNetwork(draft, networkId);
         const container = findContainer(draft, containerId);
-        if (network.driver === 'host' && container.networks[network.name]) {
+        refuseRemoved(container);
+        const running = isAlive(container);
+        const network = running && !force ? findNetwork(draft, ref) : findNetwork(draft, ref, 'optional');
+        const name = network?.name ?? ref;
+        if (running && network?.driver === 'host' && container.networks[name]) {
           throw new EngineError(
             'invalid',
             'container cannot be disconnected from host network or connected to host network',
           );
         }
-        const { [network.name]: place, ...others } = container.networks;
+        const { [name]: place, ...others } = container.networks;
         if (!place) {
-          throw new EngineError(
-            'internal',
-            `container ${container.id} is not connected to the network ${network.name}`,
-          );
+          throw new EngineError('internal', `container ${container.id} is not connected to the network ${name}`);
         }
         const record = { ...container, networks: others };
         draft.container.put(record);
-        const endpoint = draft.endpoint.where('container', containerId).find((row) => row.networkId === networkId);
+        const endpoint = draft.endpoint.where('container', containerId).find((row) => row.networkId === network?.id);
         if (endpoint) {
           draft.endpoint.delete(endpoint.id);
           settleGateway(draft, record, endpoint.sandboxId, this.#allocator);
@@ -121,9 +129,9 @@ export class Connectivity {
         return network;
       }, options),
     );
-    if (!options?.dryRun) {
+    if (!options.dryRun) {
       if (isAlive(before)) await this.writeEtc(containerId);
-      this.tellNetwork('disconnect', change.value, containerId);
+      if (change.value) this.tellNetwork('disconnect', change.value, containerId);
     }
     return { value: undefined, steps: change.steps };
   }
@@ -212,14 +220,16 @@ export class Connectivity {
   }
 }
 
+function refuseRemoved({ id, state }: ContainerRecord): void {
+  if (state.status !== 'removing' && state.status !== 'dead') return;
+  throw new EngineError(
+    'conflict',
+    `Container ${id} is marked for removal and cannot be connected or disconnected to the network`,
+  );
+}
+
 function refuseConnect(records: Records, network: NetworkRecord, container: ContainerRecord): void {
   const mode = container.hostConfig.NetworkMode;
-  if (container.state.status === 'removing' || container.state.status === 'dead') {
-    throw new EngineError(
-      'conflict',
-      `Container ${container.id} is marked for removal and cannot be connected to a network`,
-    );
-  }
   if (network.driver === 'host' || mode === 'host') {
     throw new EngineError('invalid', 'container cannot be disconnected from host network or connected to host network');
   }
@@ -271,7 +281,11 @@ async function worded<T>(container: ContainerRecord, run: () => Promise<T>): Pro
 
 /** Whether the port was chosen among several, and not asked for. */
 function isChosen({ config, hostConfig }: ContainerRecord, { port, protocol }: ListenerObject): boolean {
-  const requested = requestedPorts(config.ExposedPorts ?? {}, hostConfig.PortBindings, hostConfig.PublishAllPorts);
+  const requested = requestedPorts(
+    config.ExposedPorts ?? {},
+    hostConfig.PortBindings ?? {},
+    hostConfig.PublishAllPorts,
+  );
   return !requested.some((request) => request.protocol === protocol && request.from === port && request.to === port);
 }
 

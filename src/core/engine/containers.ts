@@ -11,7 +11,7 @@ import { Execs } from './execs.ts';
 import { HealthChecks } from './health.ts';
 import { isAlive, Lifecycle } from './lifecycle.ts';
 import { findContainer } from './lookup.ts';
-import { matchesPrune } from './prune.ts';
+import { matchesPrune, pruned } from './prune.ts';
 import type { ExecSpec, Exit, Input, LogQuery, OutputChunk } from './runtime.ts';
 import type { Intent } from './transaction.ts';
 import type { WaitCondition } from './waiters.ts';
@@ -221,6 +221,7 @@ export class ContainerUseCases implements Containers {
       await this.#discard(container, false);
       removed.push(container.id);
     }
+    this.#context.events.publish(pruned('container', this.#context.clock.now()));
     return removed;
   }
 
@@ -292,8 +293,8 @@ export class ContainerUseCases implements Containers {
       sandbox: ledger.sandbox.where('container', container.id)[0],
       endpoints: this.#connectivity.endpointsOf(container.id),
       execIds: this.#execs.of(container.id),
-    };
       health: this.healthChecks.of(container),
+    };
   }
 }
 

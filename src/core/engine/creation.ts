@@ -37,7 +37,7 @@ export async function createContainer(
   if (args.length === 0) throw new EngineError('invalid', 'No command specified');
   if (config.StopSignal) parseSignal(config.StopSignal);
   checkHealthConfig(request.config.Healthcheck);
-  const warnings = validateHostConfig(context, request);
+  const warnings = validateHostConfig(request);
   const mounts = await resolveMounts(context, config, request);
   const record: ContainerRecord = {
     id,
@@ -87,7 +87,7 @@ function hostnameOf({ host }: Creation, { config, hostConfig }: ContainerRequest
 }
 
 /** Checks that need no kernel: in Docker's words, before anything is made. */
-function validateHostConfig({ ledger }: Creation, request: ContainerRequest): string[] {
+function validateHostConfig(request: ContainerRequest): string[] {
   const { config, hostConfig } = request;
   const warnings: string[] = [];
   for (const name of [config.Hostname, config.Domainname]) if (name) checkHostname(name);
@@ -105,7 +105,9 @@ function validateHostConfig({ ledger }: Creation, request: ContainerRequest): st
     }
     if (publishes) throw conflict('port publishing');
     if (config.ExposedPorts && Object.keys(config.ExposedPorts).length) throw conflict('port exposing');
-    findContainer(ledger, mode.slice('container:'.length));
+  }
+  if ((mode === 'host' || mode.startsWith('container:')) && config.MacAddress) {
+    throw new EngineError('invalid', 'conflicting options: mac-address and the network mode');
   }
   if (mode === 'host' && hostConfig.Links?.length) {
     throw new EngineError(

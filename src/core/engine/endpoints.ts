@@ -77,7 +77,7 @@ export function addEndpoint(
     interfaceName: hasLink ? nameInterface(draft, sandboxId, interfaceName, network) : '',
     hostInterface: network.driver === 'bridge' ? `veth${clock.hex(4).slice(0, 7)}` : '',
     mac: hasMac
-      ? settings.mac || (isOnlyNetwork(container) && container.config.MacAddress) || macFor(addresses.ipv4, clock)
+      ? settings.mac || (isMain(container, network) && container.config.MacAddress) || macFor(addresses.ipv4, clock)
       : '',
     ...addresses,
     linkLocalAddresses: (settings.linkLocalAddresses ?? []).map(withLinkLocalLength),
@@ -192,7 +192,11 @@ function nameInterface(draft: Draft, sandboxId: string, asked: string, network: 
 /** Link-local addresses stand alone, on the link that they are of. */
 const withLinkLocalLength = (address: string): string => `${address}/${address.includes(':') ? 64 : 16}`;
 
-const isOnlyNetwork = (container: ContainerRecord): boolean => Object.keys(container.networks).length === 1;
+/** Whether it is the network that the container was made for: its MAC address is of that one alone. */
+function isMain({ hostConfig }: ContainerRecord, { id, name }: NetworkRecord): boolean {
+  const mode = hostConfig.NetworkMode === 'default' ? 'bridge' : hostConfig.NetworkMode;
+  return mode === name || mode === id;
+}
 
 function macFor(ipv4: string, clock: Clock): string {
   if (ipv4) return macFromIpv4(hostAddress(ipv4));

@@ -215,7 +215,7 @@ export class Lifecycle {
   }
 
   async #takeBack(container: ContainerRecord, error: unknown): Promise<void> {
-    const { runtime, log, clock } = this.#context;
+    const { runtime, log } = this.#context;
     const attempt = (task: Promise<unknown>): Promise<unknown> =>
       task.catch((failure: unknown) =>
         log.warn(`container ${container.id}: clearing up a failed start: ${String(failure)}`),
@@ -228,7 +228,6 @@ export class Lifecycle {
         pid: 0,
         exitCode: error instanceof RuntimeError ? error.exitCode : 128,
         error: error instanceof Error ? error.message : String(error),
-        finishedAt: clock.now(),
       }),
     );
   }

@@ -69,8 +69,7 @@ export class NetworkUseCases implements Networks {
   ): Promise<Change<void>> {
     const { ledger } = this.#context;
     const { id } = findContainer(ledger, containerRef);
-    const network = findNetwork(ledger, ref);
-    return this.#containerLocks.run(id, () => this.#connectivity.connect(network.id, id, settings, options));
+    return this.#containerLocks.run(id, () => this.#connectivity.connect(ref, id, settings, options));
   }
 
   async disconnect(
@@ -80,8 +79,7 @@ export class NetworkUseCases implements Networks {
   ): Promise<Change<void>> {
     const { ledger } = this.#context;
     const { id } = force ? memberOf(ledger, ref, containerRef) : findContainer(ledger, containerRef);
-    const network = findNetwork(ledger, ref);
-    return this.#containerLocks.run(id, () => this.#connectivity.disconnect(network.id, id, options));
+    return this.#containerLocks.run(id, () => this.#connectivity.disconnect(ref, id, { ...options, force }));
   }
 
   async prune(filter: PruneFilter): Promise<readonly string[]> {

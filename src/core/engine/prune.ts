@@ -1,4 +1,5 @@
 import type { PruneFilter } from './engine.ts';
+import type { EngineEvent } from './event.ts';
 
 /** Whether a prune takes a record with these labels and this time of creation. */
 export function matchesPrune(
@@ -13,3 +14,12 @@ export function matchesPrune(
   if (until && Date.parse(record.created) >= Date.parse(until)) return false;
   return labels.every(has) && !withoutLabels.some(has);
 }
+
+/** What is told when a prune is over. */
+export const pruned = (type: EngineEvent['type'], time: string, reclaimed = 0): EngineEvent => ({
+  type,
+  action: 'prune',
+  id: '',
+  attributes: { reclaimed: String(reclaimed) },
+  time,
+});

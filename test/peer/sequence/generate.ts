@@ -4,7 +4,8 @@
  *
  * Never asked for, since it would part the two for good where we follow later Docker on purpose:
  * subnets with host bits set (20.10 takes them, later ones and we refuse them), two networks of one
- * name (20.10 allows them without CheckDuplicate), IPv6 without a subnet (20.10 has no pool for it).
+ * name (20.10 allows them without CheckDuplicate), IPv6 without a subnet (20.10 has no pool for it),
+ * ports that are bound and not exposed (20.10 leaves them out, which no client knows of).
  */
 import { Random } from './random.ts';
 import type { Step } from './step.ts';
@@ -206,7 +207,11 @@ class Generator {
     if (mode === 'network' && this.#networks.has(plain(network)) && random.chance(0.6)) {
       places[network] = this.#endpoint(network);
     }
-    const publishes = random.chance(0.6);
+    const PortBindings = random.chance(0.6) ? this.#ports() : undefined;
+    const exposed = [
+      ...Object.keys(PortBindings ?? {}),
+      ...(random.chance(0.25) ? [`${90 + random.below(3)}/${random.pick(['tcp', 'udp'])}`] : []),
+    ];
     this.#containers.set(name, { isRunning: false, networks: new Set(NetworkMode ? [NetworkMode] : ['bridge']) });
     return {
       method: 'POST',
@@ -218,12 +223,10 @@ class Generator {
         ...(random.chance(0.2) ? { Hostname: `host-${name}` } : {}),
         ...(random.chance(0.1) ? { MacAddress: `02:00:00:00:00:0${random.below(10)}` } : {}),
         ...(random.chance(0.15) ? { Labels: { tier: random.pick(['front', 'back']) } } : {}),
-        ...(random.chance(0.25)
-          ? { ExposedPorts: { [`${90 + random.below(3)}/${random.pick(['tcp', 'udp'])}`]: {} } }
-          : {}),
+        ...(exposed.length > 0 ? { ExposedPorts: Object.fromEntries(exposed.map((port) => [port, {}])) } : {}),
         HostConfig: {
           ...(NetworkMode ? { NetworkMode } : {}),
-          ...(publishes ? { PortBindings: this.#ports() } : {}),
+          ...(PortBindings ? { PortBindings } : {}),
           ...(random.chance(0.12) ? { PublishAllPorts: true } : {}),
           ...(random.chance(0.1) ? { ExtraHosts: ['other:192.0.2.1'] } : {}),
           ...(random.chance(0.1) ? { Dns: ['192.0.2.53'] } : {}),

@@ -61,7 +61,7 @@ export async function observe(api: Api, shell: NamespaceShell, names: IdNames): 
       host,
       sandboxes: Object.fromEntries(sandboxes),
       hosts: Object.fromEntries(files),
-      networks: byId(networks as { Id: string; Created: string }[], ({ Created: _, ...shown }) => shown),
+      networks: byId(networks as { Id: string; Created: string }[], (network) => omit(network, ['Created'])),
       containers: byId(containers, presentContainer),
       listed: byId(summaries, ({ Ports, ...shown }) => presentSummary(Ports, shown)),
     }),
@@ -128,21 +128,24 @@ function presentLink({ ifname, flags, mtu, master, operstate, address, addr_info
   };
 }
 
-function presentRoutes(json: string | undefined): string[] {
-  return parseList<Record<string, unknown>>(json)
-    .map(({ dst, gateway, dev, protocol, scope, prefsrc, metric, flags, type }) =>
-      canonical({ dst, gateway, dev, protocol, scope, prefsrc, metric, flags, type }),
-    )
-    .sort();
+function presentRoutes(json: string | undefined): object {
+  return asSet(
+    parseList<Record<string, unknown>>(json).map(
+      ({ dst, gateway, dev, protocol, scope, prefsrc, metric, flags, type }) =>
+        canonical({ dst, gateway, dev, protocol, scope, prefsrc, metric, flags, type }),
+    ),
+  );
 }
+
+/** What has no order, as keys: those are sorted when ids have become names. */
+const asSet = (items: readonly string[]): object => Object.fromEntries(items.map((item) => [item, true]));
 
 const parseList = <T>(json: string | undefined): T[] => (json?.trim() ? (JSON.parse(json) as T[]) : []);
 
 const PATHS = ['ResolvConfPath', 'HostnamePath', 'HostsPath', 'LogPath'];
 
-function presentContainer({ Id: _, Created: __, ...inspected }: Inspected): object {
-  const shown: Record<string, unknown> = { ...inspected };
-  for (const path of [...PATHS, 'GraphDriver']) delete shown[path];
+function presentContainer(inspected: Inspected): object {
+  const shown = omit(inspected, ['Id', 'Created', 'GraphDriver', ...PATHS]);
   const { Pid, StartedAt, FinishedAt, ...state } = shown['State'] as Record<string, unknown>;
   const { SandboxKey, ...settings } = inspected.NetworkSettings;
   return {
@@ -154,11 +157,14 @@ function presentContainer({ Id: _, Created: __, ...inspected }: Inspected): obje
 
 const isTime = (time: unknown): boolean => !String(time).startsWith('0001');
 
-function presentSummary(ports: readonly object[], { Created: _, Status, ...shown }: Record<string, unknown>): object {
+function presentSummary(ports: readonly object[], summary: Record<string, unknown>): object {
   return {
-    ...shown,
-    Status: String(Status).replace(/(Up|\) ).*/, '$1'),
+    ...omit(summary, ['Created']),
+    Status: String(summary['Status']).replace(/(Up|\) ).*/, '$1'),
     // dockerd lists them as a map gives them.
-    Ports: ports.map(canonical).sort(),
+    Ports: asSet(ports.map(canonical)),
   };
 }
+
+const omit = (value: object, names: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));

@@ -5,7 +5,7 @@ import { IdNames } from './names.ts';
 import { canonical, observe, type Observation } from './observe.ts';
 import type { Step } from './step.ts';
 
-const PREDEFINED = ['bridge', 'host', 'none'];
+const PREDEFINED = new Set(['bridge', 'host', 'none']);
 
 interface Event {
   readonly Type: string;
@@ -39,7 +39,7 @@ export class Side {
     }
     this.#names = new IdNames();
     for (const { Id, Name } of await this.#api.get<{ Id: string; Name: string }[]>('/networks')) {
-      if (PREDEFINED.includes(Name)) this.#names.add(Name, Id);
+      if (PREDEFINED.has(Name)) this.#names.add(Name, Id);
       else await this.#api.call('DELETE', `/networks/${Id}`);
     }
     this.#events = [];

@@ -1,7 +1,7 @@
 /** Containers as the API shows them, beside what dockerd 20.10.24 showed for the same container. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { ContainerRecord } from '../../../core/container/container.ts';
+import type { ContainerRecord, NetworkPlace } from '../../../core/container/container.ts';
 import { mergeConfig } from '../../../core/container/merge.ts';
 import type { ContainerView } from '../../../core/engine/engine.ts';
 import type { EndpointRecord } from '../../../core/network/endpoint.ts';
@@ -43,9 +43,14 @@ function viewOf(
     NetworkSettings: Golden['inspect']['NetworkSettings'];
   };
   const [[name, place]] = Object.entries(NetworkSettings.Networks) as [
-    [string, { NetworkID: string; EndpointID: string }],
+    [string, { NetworkID: string; EndpointID: string; Aliases: string[] | null }],
   ];
-  const settings = { ...request.networks[name], networkId: place.NetworkID };
+  const settings: NetworkPlace = {
+    ...request.networks[name],
+    networkId: place.NetworkID,
+    joined: true,
+    ...(place.Aliases ? { names: place.Aliases } : {}),
+  };
   const container: ContainerRecord = {
     id: inspect.Id,
     name: request.name,

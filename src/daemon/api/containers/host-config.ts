@@ -96,7 +96,7 @@ export const hostConfigSchema = struct('container.HostConfig', {
   ContainerIDFile: string,
   LogConfig: v.optional(struct('container.LogConfig', { Type: string, Config: v.optional(stringMap, {}) }), {}),
   NetworkMode: string,
-  PortBindings: v.optional(portBindings, {}),
+  PortBindings: nullable(portBindings),
   RestartPolicy: v.optional(restartPolicy, {}),
   AutoRemove: bool,
   VolumeDriver: string,

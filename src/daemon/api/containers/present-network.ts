@@ -1,4 +1,5 @@
 /** A container's places on networks, and its ports, as the Engine API shows them. */
+import type { NetworkPlace } from '../../../core/container/container.ts';
 import type { ContainerView } from '../../../core/engine/engine.ts';
 import type { EndpointRecord, EndpointSettings, PortBinding } from '../../../core/network/endpoint.ts';
 import { sorted } from '../sorted.ts';
@@ -9,8 +10,6 @@ const ALIASES_NAME_ALL = 44;
 const SHOWS_DNS_NAMES = 44;
 const SHOWS_GATEWAY_PRIORITY = 48;
 
-const PREDEFINED = new Set(['bridge', 'host', 'none']);
-
 /** `address/length` in two parts; nothing gives an empty address and 0. */
 function split(prefix: string): { readonly address: string; readonly length: number } {
   const [address = '', length = '0'] = prefix.split('/');
@@ -18,14 +17,15 @@ function split(prefix: string): { readonly address: string; readonly length: num
 }
 
 export function presentNetworks(view: ContainerView, version: number): Record<string, object> {
-  const entries = places(view).map(({ name, networkId, settings, endpoint }) => {
-    const names = PREDEFINED.has(name) ? { aliases: null, all: null } : namesOf(view, settings);
-    const aliases = version <= ALIASES_NAME_ALL ? names.all : names.aliases;
+  const entries = places(view).map(({ name, settings, endpoint }) => {
+    const asked = settings.aliases ?? null;
+    const names = settings.names ?? asked;
+    const aliases = version <= ALIASES_NAME_ALL ? names : asked;
     const common = { IPAMConfig: presentIpam(settings), Links: settings.links ?? null, Aliases: aliases };
     const options = settings.driverOptions ? sorted(settings.driverOptions) : null;
     const mac = endpoint?.mac ?? '';
     const place = {
-      NetworkID: endpoint ? endpoint.networkId : networkId,
+      NetworkID: settings.joined ? settings.networkId : '',
       EndpointID: endpoint?.id ?? '',
       ...presentAddresses(endpoint),
     };
@@ -38,7 +38,7 @@ export function presentNetworks(view: ContainerView, version: number): Record<st
         DriverOpts: options,
         ...(version >= SHOWS_GATEWAY_PRIORITY ? { GwPriority: settings.gatewayPriority ?? 0 } : {}),
         ...place,
-        DNSNames: names.all && [...new Set([view.container.name, ...names.all])],
+        DNSNames: settings.names ? [...new Set([view.container.name, ...settings.names])] : null,
       },
     ];
   });
@@ -47,13 +47,13 @@ export function presentNetworks(view: ContainerView, version: number): Record<st
 
 /** The same in a list: what the place is, not what was asked of it. */
 export function summarizeNetworks(view: ContainerView): Record<string, object> {
-  const entries = places(view).map(({ name, networkId, settings, endpoint }) => [
+  const entries = places(view).map(({ name, settings, endpoint }) => [
     name,
     {
       IPAMConfig: presentIpam(settings),
       Links: null,
       Aliases: null,
-      NetworkID: endpoint ? endpoint.networkId : networkId,
+      NetworkID: settings.joined ? settings.networkId : '',
       EndpointID: endpoint?.id ?? '',
       ...presentAddresses(endpoint),
       MacAddress: endpoint?.mac ?? '',
@@ -82,13 +82,11 @@ export function presentDefaultBridge({ endpoints }: ContainerView): object {
 
 function places({ container, endpoints }: ContainerView): {
   readonly name: string;
-  readonly networkId: string;
-  readonly settings: EndpointSettings;
+  readonly settings: NetworkPlace;
   readonly endpoint: EndpointRecord | undefined;
 }[] {
   return Object.entries(container.networks).map(([name, settings]) => ({
     name,
-    networkId: settings.networkId,
     settings,
     endpoint: endpoints.find(({ network }) => network.id === settings.networkId || network.name === name)?.endpoint,
   }));
@@ -116,12 +114,6 @@ function presentIpam({ ipv4Address, ipv6Address, linkLocalAddresses }: EndpointS
   return Object.keys(asked).length > 0 ? asked : null;
 }
 
-/** The aliases that were asked for, and with them the names that every container has. */
-function namesOf({ container }: ContainerView, { aliases = [] }: EndpointSettings) {
-  const always = [container.id.slice(0, 12), container.config.Hostname].filter(Boolean);
-  return { aliases: aliases.length > 0 ? aliases : null, all: [...new Set([...aliases, ...always])] };
-}
-
 export const portKey = ({ containerPort, protocol }: Pick<PortBinding, 'containerPort' | 'protocol'>): string =>
   `${containerPort}/${protocol}`;
 
@@ -131,7 +123,7 @@ export function openPorts({ container, endpoints }: ContainerView): ReadonlyMap<
   if (!endpoints.some(({ endpoint }) => endpoint.interfaceName !== '')) return ports;
   const exposed = [
     ...Object.keys(container.config.ExposedPorts ?? {}),
-    ...Object.keys(container.hostConfig.PortBindings),
+    ...Object.keys(container.hostConfig.PortBindings ?? {}),
   ];
   for (const port of exposed.sort()) ports.set(port.includes('/') ? port : `${port}/tcp`, []);
   for (const binding of endpoints.flatMap(({ endpoint }) => endpoint.bindings)) {

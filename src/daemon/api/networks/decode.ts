@@ -112,6 +112,7 @@ export function decodeConnect(body: unknown): { readonly container: string; read
 
 const disconnectRequest = struct('types.NetworkDisconnect', { Container: string, Force: bool });
 
-/** The container. Force changes nothing: there is no half-connected state that would need it. */
-export const decodeDisconnect = (body: unknown): string =>
-  decode('NetworkDisconnect', disconnectRequest, body).Container;
+export function decodeDisconnect(body: unknown): { readonly container: string; readonly force: boolean } {
+  const request = decode('NetworkDisconnect', disconnectRequest, body);
+  return { container: request.Container, force: request.Force };
+}

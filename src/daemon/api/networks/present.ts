@@ -32,8 +32,15 @@ function presentIpam({ ipam }: NetworkRecord): object {
   return {
     Driver: ipam.driver,
     Options: ipam.options && sorted(ipam.options),
-    Config: ipam.pools.map(presentPool),
+    Config: [4, 6].flatMap((version) => poolsShown(ipam, version)).map(presentPool),
   };
+}
+
+/** Those that were asked for, in the user's words; else those that the engine chose. */
+function poolsShown({ pools, requested = [] }: NetworkRecord['ipam'], version: number): readonly Pool[] {
+  const its = ({ subnet }: Pool): boolean => subnet.includes(':') === (version === 6);
+  const asked = requested.filter(its);
+  return asked.length > 0 ? asked : pools.filter(its);
 }
 
 function presentPool({ subnet, ipRange, gateway, auxiliary }: Pool): object {
