@@ -143,6 +143,19 @@ export class Lab {
     return /^\w+ \[?([\da-f.:]+)\]?$/m.exec(output)?.[0].replaceAll(/[[\]]/g, '') ?? 'nothing';
   }
 
+  /** The world sends the host a datagram for `address`, whoever that is on its own way. */
+  async forge(address: string, port: number): Promise<void> {
+    const [mac = ''] =
+      /(?:[\da-f]{2}:){5}[\da-f]{2}/.exec(await this.run('host', 'ip', '-br', 'link', 'show', 'uplink0')) ?? [];
+    await this.run('world', 'python3', '-c', FORGE, mac, WORLD, address, String(port));
+  }
+
+  /** The flows to that port that the host knows of. */
+  async flows(port: number): Promise<readonly string[]> {
+    const flows = await this.run('host', 'conntrack', '-L', '-p', 'udp', '--orig-port-dst', String(port));
+    return flows.split('\n').filter((line) => line !== '');
+  }
+
   async ping(where: string, address: string): Promise<boolean> {
     return (await this.run(where, 'busybox', 'ping', '-c1', '-W1', address)).includes(' 0% packet loss');
   }
@@ -185,6 +198,20 @@ export class Lab {
     rmSync(this.#directory, { recursive: true });
   }
 }
+
+/** A frame with a UDP datagram in it, from a socket that asks no routing table. */
+const FORGE = `
+import socket, struct, sys
+mac, source, destination, port = sys.argv[1], *map(socket.inet_aton, sys.argv[2:4]), int(sys.argv[4])
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+link.bind(('uplink0', 0))
+head = struct.pack('!BBHHHBBH', 0x45, 0, 28, 1, 0, 64, 17, 0) + source + destination
+total = sum(struct.unpack('!10H', head))
+total = (total & 0xffff) + (total >> 16)
+head = head[:10] + struct.pack('!H', ~(total + (total >> 16)) & 0xffff) + head[12:]
+ethernet = bytes.fromhex(mac.replace(':', '')) + link.getsockname()[4] + b'\\x08\\x00'
+link.send(ethernet + head + struct.pack('!HHHH', 4000, port, 8, 0))
+`;
 
 const SANDBOX_OWNER = { kind: 'engine', id: 'test', name: 'test' } as const;
 
