@@ -162,14 +162,14 @@ export class Connectivity {
     await runtime.writeEtc(
       containerId,
       'resolv.conf',
+      mode === 'host' && !asked.dns.length ? await host.resolvConf() : printResolvConf(conf),
+    );
+  }
+
   async #change<T>(decide: (draft: Draft) => T, options?: ChangeOptions): Promise<Change<T>> {
     const change = await this.#context.transactions.change(decide, options);
     if (!options?.dryRun) await forgetUdpFlows(this.#context, change.steps);
     return change;
-  }
-
-      mode === 'host' && !asked.dns.length ? await host.resolvConf() : printResolvConf(conf),
-    );
   }
 
   tellNetwork(action: string, network: NetworkRecord, container?: string): void {
