@@ -21,7 +21,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** The Kernel port on the Linux that runs it. Needs root, iptables-restore and iptables-save. */
+/** The Kernel port on the Linux that runs it. Needs root; for iptables its restore and save tools, for nftables its library. */
 export class LinuxKernel implements Kernel {
   readonly #folder: string;
   readonly #worker: Worker;
