@@ -137,7 +137,13 @@ const POLLIN = 1;
 function awaitReadable(fds: readonly number[]): readonly number[] {
   // struct pollfd: the descriptor, what is waited for, what has come.
   const entries = concat(fds.map((fd) => pack([fd, 'u32'], [POLLIN, 'u16'], [0, 'u16'])));
-  ffi.poll(entries, fds.length, TIMEOUT * 1000);
+  try {
+    ffi.poll(entries, fds.length, TIMEOUT * 1000);
+  } catch (error) {
+    // A signal came, to a profiler for example.
+    if (error instanceof ffi.SystemError && error.code === 'EINTR') return awaitReadable(fds);
+    throw error;
+  }
   return fds.filter((_, index) => readU16(entries, index * 8 + 6) !== 0);
 }
 
