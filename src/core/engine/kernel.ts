@@ -30,7 +30,8 @@ export interface Scope {
 export interface Kernel {
   /**
    * Does the steps in their order: all of them or none. Consecutive rule and chain steps of one
-   * family are one firewall transaction, and so are consecutive ones of nftables. Throws KernelError after taking back what was done.
+   * family are one firewall transaction, and so are consecutive ones of nftables. Throws KernelError
+   * after taking back what was done.
    */
   apply(steps: readonly Step<KernelObject>[]): Promise<void>;
   /** Everything that is really there, foreign objects included, in the shape of what is asked for. */
