@@ -24,6 +24,7 @@ const NFTA_TRACE_TYPE = 4;
 const NFTA_TRACE_VERDICT = 5;
 const NFTA_TRACE_ID = 6;
 const NFTA_TRACE_NETWORK_HEADER = 8;
+const NFTA_TRACE_TRANSPORT_HEADER = 9;
 const NFTA_VERDICT_CODE = 1;
 
 export const TRACE_TABLE = 'w-trace';
@@ -35,8 +36,8 @@ export interface TraceEvent {
   readonly handle: number;
   readonly verdict: 'accept' | 'drop' | 'other';
   readonly trace: string;
-  /** The packet's IP id; undefined where the event does not bear the packet. */
-  readonly id: number | undefined;
+  /** The packet's IP id and source port (ICMP: identifier); undefined where the event does not bear the packet. */
+  readonly packet: { readonly id: number; readonly sourcePort: number } | undefined;
 }
 
 const KINDS = ['return', 'policy', 'return', 'rule'] as const;
@@ -102,6 +103,13 @@ function read(payload: Uint8Array): TraceEvent {
     handle: big(attributes.get(NFTA_TRACE_RULE_HANDLE)),
     verdict: code === 1 ? 'accept' : code === 0 ? 'drop' : 'other',
     trace: String(big(attributes.get(NFTA_TRACE_ID))),
-    id: network && network.length >= 6 ? readBe16(network, 4) : undefined,
+    packet: readPacket(network, attributes.get(NFTA_TRACE_TRANSPORT_HEADER)),
   };
+}
+
+function readPacket(network: Uint8Array | undefined, transport: Uint8Array | undefined): TraceEvent['packet'] {
+  if (!network || network.length < 20) return undefined;
+  const isIcmp = network[9] === 1;
+  const sourcePort = transport && transport.length >= 6 ? readBe16(transport, isIcmp ? 4 : 0) : 0;
+  return { id: readBe16(network, 4), sourcePort };
 }

@@ -63,6 +63,7 @@ function listenerFor(run: Run, space: Space, inLink: string, packet: Packet): Li
   );
   const best = fitting.find(({ address }) => address) ?? fitting[0];
   if (best || !namespace.unknown.has('sockets')) return best;
+  if (run.assumesListeners) return 'assumed';
   const where = `port ${packet.destinationPort}/${protocol} in ${namespace.name}`;
   const listens = run.choices.ask({ key: `listener ${where}`, missing: `whether anything listens on ${where}` });
   return listens ? 'assumed' : undefined;
@@ -83,7 +84,7 @@ function deliverTcp(run: Run, space: Space, inLink: string, skb: Skb): End {
     run.answer = { namespace: name, packet: answer, tracked: undefined };
     const who = listener === 'assumed' ? '' : (listener.process ?? '');
     const text = `${who || 'a socket'} listens on port ${packet.destinationPort} in ${name}`;
-    return run.end(space, skb, { kind: 'accepted', link: inLink, text }, 'socket');
+    return taken(run, space, inLink, skb, text, listener);
   }
   if (!packet.flags.includes('RST')) {
     run.answer = { namespace: name, packet: resetOf(packet), tracked: undefined };
@@ -94,6 +95,13 @@ function deliverTcp(run: Run, space: Space, inLink: string, skb: Skb): End {
   return run.end(space, skb, { kind: 'refused', link: inLink, dropReason: 'NO_SOCKET', text }, 'socket');
 }
 
+function taken(run: Run, space: Space, link: string, skb: Skb, text: string, listener: Listener | 'assumed'): End {
+  const end = run.end(space, skb, { kind: 'accepted', link, text }, 'socket');
+  const assumed = listener === 'assumed' && run.assumesListeners;
+  if (assumed) run.assume(`something listens on port ${skb.packet.destinationPort} in ${space.namespace.name}`);
+  return end;
+}
+
 function deliverUdp(run: Run, space: Space, inLink: string, skb: Skb): End {
   const { packet } = skb;
   const { name } = space.namespace;
@@ -102,7 +110,7 @@ function deliverUdp(run: Run, space: Space, inLink: string, skb: Skb): End {
     run.answer = { namespace: name, packet: backwards(packet), tracked: undefined };
     const who = listener === 'assumed' ? '' : (listener.process ?? '');
     const text = `${who || 'a socket'} takes port ${packet.destinationPort}/udp in ${name}`;
-    return run.end(space, skb, { kind: 'accepted', link: inLink, text }, 'socket');
+    return taken(run, space, inLink, skb, text, listener);
   }
   if (skb.route?.type === 'local' && !isMulticast(packet.destination)) {
     sendError(

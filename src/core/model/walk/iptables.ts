@@ -22,9 +22,14 @@ import type { RulePlace } from './step.ts';
 type Test = (at: Moment) => boolean;
 
 /** A match that can't be decided on. */
-function unknown(missing: string, place: string): Test {
+function unknown(missing: string, rule: Rule): Test {
+  const text = printRule(rule);
   return (at) =>
-    at.choices.ask({ key: `${at.space.namespace.name} ${at.hook} ${place} ${missing}`, missing, rule: place });
+    at.choices.ask({
+      key: `${at.space.namespace.name} ${at.hook} ${rule.table} ${text} ${missing}`,
+      missing,
+      rule: text,
+    });
 }
 
 /** Whether a link's name fits; a trailing `+` matches any suffix. */
@@ -83,8 +88,8 @@ const ADDRESS_TYPES: Readonly<Record<string, string>> = {
   PROHIBIT: 'prohibit',
 };
 
-function makeTest(match: Match, text: string): Test {
-  const test = readTest(match, text) ?? unknown(`what \`${describe(match)}\` means here`, text);
+function makeTest(match: Match, rule: Rule): Test {
+  const test = readTest(match, rule) ?? unknown(`what \`${describe(match)}\` means here`, rule);
   if (!match.not || match.kind === 'physdev') return test;
   return (at) => !test(at);
 }
@@ -93,7 +98,7 @@ function describe(match: Match): string {
   return match.kind === 'other' ? `${match.extension} ${match.options}`.trim() : match.kind;
 }
 
-function readTest(match: Match, text: string): Test | undefined {
+function readTest(match: Match, rule: Rule | undefined): Test | undefined {
   switch (match.kind) {
     case 'in': {
       const fits = nameTest(match.link);
@@ -185,9 +190,9 @@ function readTest(match: Match, text: string): Test | undefined {
     case 'pkttype':
       return match.type === 'unicast' || match.type === 'host' ? () => true : () => false;
     case 'set':
-      return unknown(`what the set ${match.name} holds`, text);
+      return rule && unknown(`what the set ${match.name} holds`, rule);
     case 'mac':
-      return unknown(`the MAC address of the sender`, text);
+      return rule && unknown('the MAC address of the sender', rule);
     case 'other':
       return readOther(match.extension, match.options);
   }
@@ -243,7 +248,7 @@ function conntrackTest(option: string, value: string): Test | undefined {
   };
   switch (option) {
     case '--ctstate':
-      return readTest({ kind: 'conntrack', of: 'conntrack', states: value.split(',') as 'NEW'[] }, '');
+      return readTest({ kind: 'conntrack', of: 'conntrack', states: value.split(',') as 'NEW'[] }, undefined);
     case '--ctorigdstport':
       return port('destinationPort');
     case '--ctorigsrcport':
@@ -291,7 +296,7 @@ const HARMLESS = new Set([
   'ECN',
 ]);
 
-function makeAct(target: Target, text: string): Act {
+function makeAct(target: Target, rule: Rule): Act {
   switch (target.kind) {
     case 'accept':
       return () => ACCEPT;
@@ -319,24 +324,24 @@ function makeAct(target: Target, text: string): Act {
     case 'dnat':
     case 'snat': {
       const to = parseNatTarget(target.to);
-      if (!to) return undecided(`where ${target.to} leads`, text);
+      if (!to) return undecided(`where ${target.to} leads`, rule);
       const side = target.kind === 'dnat' ? 'destination' : 'source';
       return (at) => setUp(at, side, to);
     }
     case 'netmap':
-      return netmap(target.to) ?? undecided(`where ${target.to} leads`, text);
+      return netmap(target.to) ?? undecided(`where ${target.to} leads`, rule);
     case 'mark':
-      return markAct(target.options) ?? undecided('the mark that it sets', text);
+      return markAct(target.options) ?? undecided('the mark that it sets', rule);
     case 'connmark':
-      return connmarkAct(target.options) ?? undecided('the mark that it sets', text);
+      return connmarkAct(target.options) ?? undecided('the mark that it sets', rule);
     case 'other':
-      return otherAct(target.name, target.options, text);
+      return otherAct(target.name, target.options, rule);
   }
 }
 
 /** A target that can't be followed: it lets the packet go on, or it ends its way. */
-function undecided(missing: string, text: string): Act {
-  const ask = unknown(missing, text);
+function undecided(missing: string, rule: Rule): Act {
+  const ask = unknown(missing, rule);
   return (at) => (ask(at) ? DROP : CONTINUE);
 }
 
@@ -414,7 +419,7 @@ function connmarkAct(options: string): Act | undefined {
   };
 }
 
-function otherAct(name: string, options: string, text: string): Act {
+function otherAct(name: string, options: string, rule: Rule): Act {
   if (name === 'REJECT') return () => ({ kind: 'reject', with: 'icmp-port-unreachable' });
   if (name === 'NOTRACK' || (name === 'CT' && options === '--notrack')) {
     return ({ skb }) => {
@@ -423,56 +428,51 @@ function otherAct(name: string, options: string, text: string): Act {
     };
   }
   if (name === 'CT' || HARMLESS.has(name)) return () => CONTINUE;
-  return undecided(`what ${name} does with it`, text);
+  return undecided(`what ${name} does with it`, rule);
 }
 
+/** Nothing is made before it is needed: of most rules that is their first match alone. */
 class ReadyIptablesRule implements ReadyRule {
-  readonly place: RulePlace;
-  readonly reason: ReadyRule['reason'];
-  readonly #rule: Rule;
-  readonly #tests: readonly Test[];
-  readonly #act: Act;
+  readonly #placed: PlacedRule;
+  readonly #variant: 'legacy' | 'nft';
+  readonly #index: number;
+  readonly #tests: Test[] = [];
+  #act: Act | undefined;
+  #place: RulePlace | undefined;
 
-  constructor({ rule, reason }: PlacedRule, variant: 'legacy' | 'nft', index: number, tests: Tests) {
-    this.#rule = rule;
-    this.reason = reason;
-    this.place = {
+  constructor(placed: PlacedRule, variant: 'legacy' | 'nft', index: number) {
+    this.#placed = placed;
+    this.#variant = variant;
+    this.#index = index;
+  }
+
+  get reason(): ReadyRule['reason'] {
+    return this.#placed.reason;
+  }
+
+  get place(): RulePlace {
+    const { rule } = this.#placed;
+    const { family, table, chain } = rule;
+    const variant = this.#variant;
+    return (this.#place ??= {
       machinery: 'iptables',
       variant,
-      family: rule.family,
-      table: rule.table,
-      chain: rule.chain,
-      index,
-      get text() {
-        return printRule(rule);
-      },
-    };
-    this.#tests = rule.matches.map((match) => tests.of(match, this.#rule));
-    this.#act = makeAct(rule.target, needsText(rule) ? printRule(rule) : '');
+      family,
+      table,
+      chain,
+      index: this.#index,
+      text: printRule(rule),
+    });
   }
 
   run(at: Moment): Result {
-    for (const test of this.#tests) if (!test(at)) return MISS;
-    return this.#act(at);
-  }
-}
-
-const SIMPLE = new Set(['in', 'out', 'source', 'destination', 'protocol', 'port', 'conntrack', 'addrtype', 'comment']);
-
-function needsText({ target }: Rule): boolean {
-  return !['accept', 'drop', 'return', 'jump', 'goto', 'masquerade', 'reject'].includes(target.kind);
-}
-
-/** Tests by match: listings share their matches, and so do rules of one record. */
-class Tests {
-  readonly #tests = new WeakMap<Match, Test>();
-
-  of(match: Match, rule: Rule): Test {
-    // Questions name the rule that asks: such tests belong to one rule.
-    if (!SIMPLE.has(match.kind)) return makeTest(match, printRule(rule));
-    let test = this.#tests.get(match);
-    if (!test) this.#tests.set(match, (test = makeTest(match, '')));
-    return test;
+    const { rule } = this.#placed;
+    const { matches } = rule;
+    for (let index = 0; index < matches.length; index += 1) {
+      const test = (this.#tests[index] ??= makeTest(matches[index]!, rule));
+      if (!test(at)) return MISS;
+    }
+    return (this.#act ??= makeAct(rule.target, rule))(at);
   }
 }
 
@@ -482,30 +482,27 @@ class ReadyIptablesChain implements ReadyChain {
   readonly #chain: IptablesChain;
   readonly #variant: 'legacy' | 'nft';
   readonly #rules: (ReadyRule | undefined)[] = [];
-  readonly #tests: Tests;
 
-  constructor(chain: IptablesChain, variant: 'legacy' | 'nft', tests: Tests) {
+  constructor(chain: IptablesChain, variant: 'legacy' | 'nft') {
     this.name = chain.name;
     this.length = chain.rules.length;
     this.#chain = chain;
     this.#variant = variant;
-    this.#tests = tests;
   }
 
   rule(index: number): ReadyRule {
-    return (this.#rules[index] ??= new ReadyIptablesRule(this.#chain.rules[index]!, this.#variant, index, this.#tests));
+    return (this.#rules[index] ??= new ReadyIptablesRule(this.#chain.rules[index]!, this.#variant, index));
   }
 }
 
 /** A table's chains, each made ready when it is first come to. */
 export function readyTable(table: IptablesTable): (name: string) => ReadyChain | undefined {
   const ready = new Map<string, ReadyChain>();
-  const tests = new Tests();
   return (name) => {
     const known = ready.get(name);
     const chain = table.chains.get(name);
     if (known || !chain) return known;
-    const made = new ReadyIptablesChain(chain, table.variant, tests);
+    const made = new ReadyIptablesChain(chain, table.variant);
     ready.set(name, made);
     return made;
   };

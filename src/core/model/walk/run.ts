@@ -31,14 +31,16 @@ export class Run {
   returned: Packet | undefined;
   /** What connection tracking is to make of packets that it does not know. */
   given: 'new' | 'established' | 'invalid' | undefined;
+  readonly assumesListeners: boolean;
   #hops = 0;
   readonly #spaces = new Map<string, Space>();
 
-  constructor(linux: Linux, choices: Choices, given: Run['given']) {
+  constructor(linux: Linux, choices: Choices, given: Run['given'], assumesListeners: boolean) {
     this.linux = linux;
     this.choices = choices;
     this.topology = topologyOf(linux);
     this.given = given;
+    this.assumesListeners = assumesListeners;
   }
 
   space(name: string): Space {
@@ -60,6 +62,12 @@ export class Run {
   hop(): boolean {
     this.#hops += 1;
     return this.#hops <= HOPS;
+  }
+
+  /** Says what the last step took for granted. */
+  assume(assumption: string): void {
+    const last = this.steps.pop();
+    if (last) this.steps.push({ ...last, assumption });
   }
 
   /** Ends the way, with a step that says so. */

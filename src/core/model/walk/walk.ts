@@ -39,6 +39,8 @@ export interface Probe {
   readonly mark?: number;
   /** What connection tracking makes of it; `established`: the second packet of a flow that was let through. */
   readonly state?: 'new' | 'established' | 'invalid';
+  /** Where sockets are not known, somebody listens: without it that forks the walk. */
+  readonly assumesListeners?: boolean;
 }
 
 /** What the sender of the packet is told. */
@@ -149,7 +151,8 @@ const MAX_TTL = 64;
 
 function walkOnce(linux: Linux, probe: Probe, choices: Choices): Way {
   const packet = draftOf(probe);
-  const run = new Run(linux, choices, probe.state);
+  const begin = () => new Run(linux, choices, probe.state, probe.assumesListeners ?? false);
+  const run = begin();
   if (probe.state !== 'established') return follow(run, probe, packet);
   // The first packet of the flow and its answer go their ways untold.
   run.given = 'new';
@@ -157,7 +160,7 @@ function walkOnce(linux: Linux, probe: Probe, choices: Choices): Way {
   const opened = follow(run, probe, { ...packet, flags, ttl: MAX_TTL, size: 60 });
   const isOpen = opened.outcome === 'answered' || opened.outcome === 'left';
   run.given = probe.state;
-  return follow(isOpen ? run : new Run(linux, choices, probe.state), probe, packet);
+  return follow(isOpen ? run : begin(), probe, packet);
 }
 
 function follow(run: Run, probe: Probe, packet: Packet): Way {

@@ -1,0 +1,77 @@
+/** A trace as text, in three degrees of talkativeness. */
+import type { Trace, TracedStep, TracedWay } from './trace.ts';
+
+/** `brief`: the verdict; `steps`: what decided on the way; `all`: everything that was asked, with packets and reasons. */
+export type Verbosity = 'brief' | 'steps' | 'all';
+
+const OUTCOMES: Readonly<Record<string, string>> = {
+  answered: 'the sender gets an answer',
+  left: 'it leaves the host: what comes back is up to others',
+  silence: 'the sender hears nothing',
+};
+
+/** Ends in a line feed. */
+export function printTrace(trace: Trace, verbosity: Verbosity): string {
+  const { question, verdict, reason, assumptions, missing, way, others } = trace;
+  const lines = [`${question.from} to ${question.to}: ${verdict.toUpperCase()}`, `  ${reason}`];
+  if (verdict !== 'unknown') {
+    lines.push(`  ${OUTCOMES[way.outcome] ?? `the sender is told ${way.outcome}`}`);
+  }
+  for (const assumption of assumptions) lines.push(`  assumed: ${assumption}`);
+  if (missing) {
+    lines.push(`  missing: ${missing.fact}`);
+    if (missing.rule !== undefined) lines.push(`  asked by: ${missing.rule}`);
+  }
+  if (verbosity === 'brief') return joined(lines);
+  lines.push('', ...printWay(way, verbosity));
+  for (const other of others) {
+    lines.push('', `if ${other.if.join(', ')}: ${other.way.end.text}`);
+    if (verbosity === 'all') lines.push(...printWay(other.way, verbosity));
+  }
+  return joined(lines);
+}
+
+const joined = (lines: readonly string[]) => lines.map((line) => `${line.trimEnd()}\n`).join('');
+
+function printWay({ steps, reply }: TracedWay, verbosity: Verbosity): string[] {
+  const there = printSteps(steps, verbosity);
+  return reply ? [...there, '', 'the way back', ...printSteps(reply.steps, verbosity)] : there;
+}
+
+function printSteps(steps: readonly TracedStep[], verbosity: Verbosity): string[] {
+  const shown = steps.filter((step) => verbosity === 'all' || decides(step));
+  const width = Math.max(0, ...shown.map((step) => where(step).length));
+  return shown.flatMap((step) => {
+    const margin = ' '.repeat(width + 4);
+    const lines = [`  ${where(step).padEnd(width)}  ${what(step)}`];
+    if (step.reason)
+      lines.push(`${margin}why: ${step.reason.why} (${step.reason.owner.kind} ${step.reason.owner.name})`);
+    if (step.assumption !== undefined) lines.push(`${margin}assumed: ${step.assumption}`);
+    if (verbosity === 'all') {
+      if (step.tried !== undefined && step.tried > 1) lines.push(`${margin}${step.tried} rules tried`);
+      if (step.after.text !== step.before.text || step.kind === 'send') lines.push(`${margin}${step.after.text}`);
+    }
+    return lines;
+  });
+}
+
+/** What lets pass without a rule saying so is no news. */
+function decides({ kind, decision }: TracedStep): boolean {
+  return kind !== 'rule' || !decision.startsWith('policy accept');
+}
+
+function where({ place, link, hook }: TracedStep): string {
+  return [place, link ?? hook ?? ''].filter((part) => part !== '').join(' ');
+}
+
+function what({ kind, rule, decision, detail }: TracedStep): string {
+  if (rule) {
+    const number = rule.index === undefined ? '' : ` ${rule.index + 1}`;
+    const machinery =
+      rule.variant === 'legacy' ? 'legacy ' : rule.machinery === 'nftables' ? `nft ${rule.family} ` : '';
+    const text = rule.text === undefined ? '' : `: ${rule.text}`;
+    return `${machinery}${rule.table} ${rule.chain}${number}: ${decision}${text}`;
+  }
+  const label = kind === 'drop' || kind === 'error' ? `${kind} ${decision}` : `${kind}: ${decision}`;
+  return detail === undefined ? label : `${label} (${detail})`;
+}
