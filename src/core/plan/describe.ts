@@ -55,7 +55,7 @@ function hook({ type, hook, priority, policy }: NftBase): string {
 function details(link: LinkObject): string {
   switch (link.type) {
     case 'veth':
-      return `${link.master ? ` on ${link.master}` : ''} with ${link.peer.name}${inside(link.peer.namespace)}`;
+      return `${link.master ? ` on ${link.master}` : ''}${link.peer.name ? ` with ${link.peer.name}${inside(link.peer.namespace)}` : ''}`;
     case 'macvlan':
     case 'ipvlan':
     case 'vlan':

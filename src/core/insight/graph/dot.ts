@@ -1,6 +1,6 @@
 /** The picture as Graphviz has it. */
 import type { Graph } from './graph.ts';
-import { portLines } from './tree.ts';
+import { openPorts, ownPorts } from './tree.ts';
 
 export function printDot({ uplinks, networks, containers, onHost, isolated }: Graph): string {
   const quote = (text: string): string => `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
@@ -29,11 +29,11 @@ export function printDot({ uplinks, networks, containers, onHost, isolated }: Gr
   }
   for (const { name, places } of containers) {
     const id = quote(`container ${name}`);
-    lines.push(`  ${id} [label=${label(name)}, style=rounded]`);
+    lines.push(`  ${id} [label=${label(name, ...ownPorts(places))}, style=rounded]`);
     for (const place of places) {
       lines.push(`  ${quote(`network ${place.network}`)} -> ${id} [label=${label(place.address)}]`);
       lines.push(
-        ...portLines(place).map((port) => `  outside -> ${id} [label=${label(port)}, style=dotted, dir=forward]`),
+        ...openPorts(place).map((port) => `  outside -> ${id} [label=${label(port)}, style=dotted, dir=forward]`),
       );
     }
   }

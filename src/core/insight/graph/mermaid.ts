@@ -1,6 +1,6 @@
 /** The picture as Mermaid, which GitHub and others draw in Markdown. */
 import type { Graph } from './graph.ts';
-import { portLines } from './tree.ts';
+import { openPorts, ownPorts } from './tree.ts';
 
 export function printMermaid({ uplinks, networks, containers, onHost, isolated }: Graph): string {
   const lines = ['flowchart LR'];
@@ -17,10 +17,10 @@ export function printMermaid({ uplinks, networks, containers, onHost, isolated }
     else lines.push(...uplinks.map((_, index) => `  u${index} --- ${id}`));
   }
   for (const [index, { name, places }] of containers.entries()) {
-    lines.push(`  c${index}([${label(name)}])`);
+    lines.push(`  c${index}([${label(name, ...ownPorts(places))}])`);
     for (const place of places) {
       lines.push(`  ${networkId(place.network)} -- ${label(place.address)} --- c${index}`);
-      lines.push(...portLines(place).map((port) => `  outside -. ${label(port)} .-> c${index}`));
+      lines.push(...openPorts(place).map((port) => `  outside -. ${label(port)} .-> c${index}`));
     }
   }
   for (const [index, name] of onHost.entries()) lines.push(`  h${index}([${label(name, 'host network')}])`);

@@ -38,6 +38,19 @@ function branch({ text, children }: Node, margin: string, isLast: boolean): stri
   return `${margin}${isLast ? '└─ ' : '├─ '}${text}\n${below.join('')}`;
 }
 
+/** The doors that other machines find. */
+export function openPorts({ ports, ...place }: GraphPlace): string[] {
+  return portLines({ ...place, ports: ports.filter(({ host }) => !/^(127\.|\[::1\])/.test(host)) });
+}
+
+/** Those that only the host itself finds. */
+export function ownPorts(places: readonly GraphPlace[]): string[] {
+  return places.flatMap((place) => {
+    const open = new Set(openPorts(place));
+    return portLines(place).filter((line) => !open.has(line));
+  });
+}
+
 /** `0.0.0.0` and `[::]` on the same port are one door. */
 export function portLines({ ports }: GraphPlace): string[] {
   const lines = ports.map(({ host, container }) => `${host.replace(/^(0\.0\.0\.0|\[::\])/, '*')} → ${container}`);

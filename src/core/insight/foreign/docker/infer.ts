@@ -70,7 +70,9 @@ function placesOf(
     places.set(address, made);
     return made;
   };
-  for (const rule of rules) {
+  // Translations tell both ports; what they do not tell is asked of the filter.
+  const translations = rules.filter(({ target }) => target.kind === 'dnat');
+  for (const rule of [...translations, ...rules.filter(({ target }) => target.kind === 'accept')]) {
     const port = rule.matches.find((match) => match.kind === 'port' && match.side === 'destination');
     if (rule.chain !== 'DOCKER' || port?.kind !== 'port') continue;
     const protocol = port.of as PortBinding['protocol'];
