@@ -1,10 +1,13 @@
-/** Ports of an engine that is killed: at a chosen call, before, in the midst of or after what it does. */
+/** Ports of an engine that is killed at a chosen call. */
 import type { Ports } from './context.ts';
 
-/** `half`: of the steps of a transaction, the first half is done; a real kernel does one after the other. */
-export type Moment = 'before' | 'half' | 'after';
+/**
+ * `after`: the call was done, but its answer never came; to those who come later it is the same as before the next
+ * call. `half`: of the steps of a transaction, the first half is done; a real kernel does one after the other.
+ */
+export type Moment = 'half' | 'after';
 
-export const MOMENTS: readonly Moment[] = ['before', 'half', 'after'];
+export const MOMENTS: readonly Moment[] = ['half', 'after'];
 
 /** The calls that change something outside of the engine. */
 const CHANGING: Readonly<Record<string, ReadonlySet<string>>> = {
@@ -23,7 +26,7 @@ export class Mortal {
   dead = false;
   #armed = false;
   #last = Number.POSITIVE_INFINITY;
-  #moment: Moment = 'before';
+  #moment: Moment = 'after';
 
   /** From now on calls count, and the one of that number (from 0) is the last. */
   arm(last: number, moment: Moment): void {

@@ -128,6 +128,9 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   fc.constant(new Operation('the engine restarts', (world) => world.restart(), MAY_CHANGE)),
 );
 
+/** Of a test (ms): on a machine that does much else besides. */
+const PATIENCE = 60_000;
+
 /** What is refused is refused in the engine's words. */
 function expectRefusal(error: unknown): void {
   expect(error).toBeInstanceOf(EngineError);
@@ -137,54 +140,62 @@ function expectRefusal(error: unknown): void {
 const withHistory = (done: readonly string[], error: unknown): Error =>
   new Error(`after\n${done.join('\n')}\n${String(error)}`, { cause: error });
 
-test('one operation after the other', async () => {
-  const operations = fc.array(operation, { minLength: 5, maxLength: 25, size: 'max' });
-  await fc.assert(
-    fc.asyncProperty(operations, backend, async (all, its) => {
-      const world = await World.start((next) => next.useBackend(its));
-      const done: string[] = [];
-      for (const { words, run, mayChange } of all) {
-        const before = mayChange ? undefined : await world.state();
-        const [result] = await Promise.allSettled([run(world)]);
-        await world.settle();
-        done.push(result.status === 'rejected' ? `${words}: ${String(result.reason)}` : words);
-        try {
-          if (result.status === 'rejected') {
-            expectRefusal(result.reason);
-            if (before) expect(await world.state()).toEqual(before);
+test(
+  'one operation after the other',
+  async () => {
+    const operations = fc.array(operation, { minLength: 5, maxLength: 25, size: 'max' });
+    await fc.assert(
+      fc.asyncProperty(operations, backend, async (all, its) => {
+        const world = await World.start((next) => next.useBackend(its));
+        const done: string[] = [];
+        for (const { words, run, mayChange } of all) {
+          const before = mayChange ? undefined : await world.state();
+          const [result] = await Promise.allSettled([run(world)]);
+          await world.settle();
+          done.push(result.status === 'rejected' ? `${words}: ${String(result.reason)}` : words);
+          try {
+            if (result.status === 'rejected') {
+              expectRefusal(result.reason);
+              if (before) expect(await world.state()).toEqual(before);
+            }
+            await world.expectSound();
+          } catch (error) {
+            throw withHistory(done, error);
           }
-          await world.expectSound();
-        } catch (error) {
-          throw withHistory(done, error);
         }
-      }
-      await world.engine.close();
-    }),
-    { numRuns: 25 },
-  );
-});
+        await world.engine.close();
+      }),
+      { numRuns: 25 },
+    );
+  },
+  PATIENCE,
+);
 
-test('several operations at once', async () => {
-  const together = operation.filter(({ words }) => words !== 'the engine restarts');
-  const groups = fc.array(fc.array(together, { minLength: 2, maxLength: 5 }), { minLength: 3, maxLength: 8 });
-  await fc.assert(
-    fc.asyncProperty(groups, backend, async (all, its) => {
-      const world = await World.start((next) => next.useBackend(its));
-      const done: string[] = [];
-      for (const group of all) {
-        const results = await world.during(Promise.allSettled(group.map(({ run }) => run(world))));
-        await world.settle();
-        done.push(group.map(({ words }) => words).join(' | '));
-        try {
-          for (const result of results) if (result.status === 'rejected') expectRefusal(result.reason);
-          await world.pass(6000);
-          await world.expectSound();
-        } catch (error) {
-          throw withHistory(done, error);
+test(
+  'several operations at once',
+  async () => {
+    const together = operation.filter(({ words }) => words !== 'the engine restarts');
+    const groups = fc.array(fc.array(together, { minLength: 2, maxLength: 5 }), { minLength: 3, maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(groups, backend, async (all, its) => {
+        const world = await World.start((next) => next.useBackend(its));
+        const done: string[] = [];
+        for (const group of all) {
+          const results = await world.during(Promise.allSettled(group.map(({ run }) => run(world))));
+          await world.settle();
+          done.push(group.map(({ words }) => words).join(' | '));
+          try {
+            for (const result of results) if (result.status === 'rejected') expectRefusal(result.reason);
+            await world.pass(6000);
+            await world.expectSound();
+          } catch (error) {
+            throw withHistory(done, error);
+          }
         }
-      }
-      await world.engine.close();
-    }),
-    { numRuns: 25 },
-  );
-});
+        await world.engine.close();
+      }),
+      { numRuns: 25 },
+    );
+  },
+  PATIENCE,
+);
