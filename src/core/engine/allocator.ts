@@ -84,7 +84,7 @@ export class Allocator {
       ...options,
       id: clock.hex(32),
       created: clock.now(),
-      sequence: this.#nextSequence(),
+      sequence: this.nextSequence(),
       random: clock.hex(4),
       networks: [...draft.network.values()],
       sources: this.#sources,
@@ -135,10 +135,11 @@ export class Allocator {
       ipv6: endpoint.ipv6 !== '' || (endpoint.ipv4 !== '' && this.#context.settings.firewall.userlandProxy),
     });
     this.#give({ ports: cursor });
-    return { bindings, bindingSequence: this.#nextSequence() };
+    return { bindings, bindingSequence: this.nextSequence() };
   }
 
-  #nextSequence(): number {
+  /** Higher than all that were given before: what bears it stands in front, or at the end. */
+  nextSequence(): number {
     const sequence = this.#context.ledger.given.sequence + 1;
     this.#give({ sequence });
     return sequence;

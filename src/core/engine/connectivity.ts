@@ -22,6 +22,7 @@ import {
 } from './etc.ts';
 import { KernelError } from './kernel.ts';
 import { isAlive } from './lifecycle.ts';
+import { linkedContainers, linkingContainers, refuseDeadLinks, settleLinks } from './links.ts';
 import { findContainer, findNetwork } from './lookup.ts';
 import type { Draft, Records } from './records.ts';
 import { SocketError } from './sockets.ts';
@@ -42,7 +43,9 @@ export class Connectivity {
     await this.#allocator.refreshPorts();
     const change = await worded(container, () =>
       this.#change((draft) => {
+        refuseDeadLinks(draft, container);
         openSandbox(draft, container, this.#allocator, clock);
+        settleLinks(draft, () => this.#allocator.nextSequence());
         return endpointsOf(draft, container.id);
       }, options),
     );
@@ -53,7 +56,10 @@ export class Connectivity {
   /** Takes the container's sandbox away. */
   async close(containerId: string): Promise<void> {
     const networks = endpointsOf(this.#context.ledger, containerId).map(({ network }) => network);
-    await this.#change((draft) => closeSandbox(draft, containerId));
+    await this.#change((draft) => {
+      closeSandbox(draft, containerId);
+      settleLinks(draft, () => this.#allocator.nextSequence());
+    });
     for (const network of networks) this.tellNetwork('disconnect', network, containerId);
   }
 
@@ -140,6 +146,11 @@ export class Connectivity {
     return endpointsOf(this.#context.ledger, containerId);
   }
 
+  /** Writes the hosts files of the containers that are linked to one which has a new address. */
+  async tellLinking(container: ContainerRecord): Promise<void> {
+    for (const { id } of linkingContainers(this.#context.ledger, container)) await this.writeEtc(id);
+  }
+
   /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf as the records now call for them. */
   async writeEtc(containerId: string): Promise<void> {
     const { ledger, runtime, host, settings } = this.#context;
@@ -196,7 +207,9 @@ export class Connectivity {
       }
       entries.push({ address: address === 'host-gateway' ? gateway! : address, names: [extra.slice(0, at)] });
     }
-    for (const { name, address } of this.#legacyLinks(container)) entries.push({ address, names: name });
+    for (const { alias, address, container: other } of linkedContainers(ledger, container)) {
+      entries.push({ address, names: [...new Set([alias, other.config.Hostname, other.name])] });
+    }
     const { Hostname, Domainname } = container.config;
     const names = Domainname ? [`${Hostname}.${Domainname}`, Hostname] : [Hostname];
     for (const { endpoint } of this.endpointsOf(container.id)) {
@@ -204,19 +217,6 @@ export class Connectivity {
         if (address) entries.push({ address: hostAddress(address), names });
     }
     return entries;
-  }
-
-  /** Links on the default bridge, where no name server answers. */
-  #legacyLinks(container: ContainerRecord): { name: string[]; address: string }[] {
-    const { ledger } = this.#context;
-    return (container.hostConfig.Links ?? []).flatMap((link) => {
-      const [ref, alias] = link.split(':');
-      const other = findContainer(ledger, ref!);
-      const place = this.endpointsOf(other.id).find(({ network }) => network.name === 'bridge');
-      if (!place || !place.endpoint.ipv4) return [];
-      const names = [alias ?? other.name, other.config.Hostname, other.name];
-      return [{ name: [...new Set(names)], address: hostAddress(place.endpoint.ipv4) }];
-    });
   }
 }
 

@@ -1,5 +1,6 @@
 /** The use cases of containers. */
 import type { ContainerRecord, ContainerStatus } from '../container/container.ts';
+import { renameLinks } from '../container/links.ts';
 import type { HostConfig } from '../container/config.ts';
 import { EngineError } from '../network/error.ts';
 import { checkContainerName } from '../network/name.ts';
@@ -134,6 +135,12 @@ export class ContainerUseCases implements Containers {
       }
       refuseTakenName(draft.container, next);
       draft.container.put({ ...current, name: next });
+      for (const other of draft.container.values()) {
+        const Links = renameLinks(other.hostConfig.Links, current.name, next);
+        if (Links?.some((link, index) => link !== other.hostConfig.Links?.[index])) {
+          draft.container.put({ ...other, hostConfig: { ...other.hostConfig, Links } });
+        }
+      }
     });
     this.lifecycle.tell(findContainer(ledger, container.id), 'rename', { oldName: `/${container.name}` });
   }

@@ -13,6 +13,7 @@ import { requestedPorts } from '../network/port.ts';
 import { checkEndpointSettings } from '../network/settings.ts';
 import type { Context } from './context.ts';
 import type { ContainerRequest } from './engine.ts';
+import { refuseUnknownLinks } from './links.ts';
 import { findContainer, findNetwork } from './lookup.ts';
 import type { Table } from './records.ts';
 
@@ -38,6 +39,7 @@ export async function createContainer(
   if (config.StopSignal) parseSignal(config.StopSignal);
   checkHealthConfig(request.config.Healthcheck);
   const warnings = validateHostConfig(request);
+  refuseUnknownLinks(ledger, request.hostConfig);
   const mounts = await resolveMounts(context, config, request);
   const record: ContainerRecord = {
     id,

@@ -7,6 +7,7 @@ import { EngineError, type ErrorCode } from '../network/error.ts';
 import type { Connectivity } from './connectivity.ts';
 import type { Context } from './context.ts';
 import type { Change, ChangeOptions } from './engine.ts';
+import { withLinkVariables } from './links.ts';
 import { findContainer } from './lookup.ts';
 import { KeyedMutex } from './mutex.ts';
 import { RuntimeError, type Exit, type StartSpec } from './runtime.ts';
@@ -208,6 +209,7 @@ export class Lifecycle {
       await this.#takeBack(container, error);
       throw error instanceof RuntimeError ? new EngineError('invalid', error.message, { cause: error }) : error;
     }
+    await this.#connectivity.tellLinking(container);
     this.tell(container, 'start');
     this.waiters.started(container.id);
     this.watch(container.id);
@@ -251,7 +253,7 @@ export class Lifecycle {
     const pid = join(PidMode);
     const ipc = join(IpcMode);
     return {
-      container,
+      container: withLinkVariables(ledger, container),
       networkNamespace: sandbox.host ? null : kernel.namespacePath(sandbox.id),
       ...(pid ? { joinPid: pid.pid } : {}),
       ...(ipc ? { joinIpc: ipc.pid } : {}),

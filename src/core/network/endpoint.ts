@@ -54,6 +54,13 @@ export interface EndpointRecord {
   readonly bindings: readonly PortBinding[];
   /** Rises each time ports are bound; orders rules that are appended to a chain. */
   readonly bindingSequence: number;
+  /** Ports of others on a bridge without icc that it may call as it is linked to them; undefined: none. */
+  readonly linkedTo?: readonly {
+    readonly address: string;
+    readonly ports: readonly { readonly protocol: PortProtocol; readonly port: number }[];
+  }[];
+  /** Rises each time those change. */
+  readonly linkSequence?: number;
 }
 
 /** A container's network namespace and what is common to its endpoints. */

@@ -3,7 +3,7 @@ import { parseAddress, printAddress, BITS, type Version } from '../address/addre
 import { isSizeOnly, overlaps, parseCidr, parsePrefix, prefixOf, printPrefix, type Prefix } from '../address/prefix.ts';
 import { isReserved, lowestFree } from '../ipam/assign.ts';
 import { choosePool, type PoolCursor } from '../ipam/choose.ts';
-import { parseSource, type PoolSource } from '../ipam/sources.ts';
+import { ofVersion, parseSource, type PoolSource } from '../ipam/sources.ts';
 import { EngineError } from './error.ts';
 import type { NetworkRecord, Pool } from './network.ts';
 import type { RequestedPool } from './pool-request.ts';
@@ -31,7 +31,7 @@ export function resolvePools(
   context: PoolContext,
   several = false,
 ): ResolvedPools {
-  const taken = context.networks.flatMap(({ ipam }) => ipam.pools.map(({ subnet }) => parsePrefix(subnet)!));
+  const taken = context.networks.flatMap(subnetsOf);
   let { cursor } = context;
   const pools = versions.flatMap((version) => {
     const wanted: readonly (RequestedPool | undefined)[] = requested.filter((pool) => pool.version === version);
@@ -48,28 +48,60 @@ export function resolvePools(
   return { pools, cursor };
 }
 
+/** Networks' subnets as they were parsed once: there may be a thousand, and records do not change. */
+const parsed = new WeakMap<NetworkRecord, readonly Prefix[]>();
+
+function subnetsOf(network: NetworkRecord): readonly Prefix[] {
+  let subnets = parsed.get(network);
+  if (!subnets) {
+    subnets = network.ipam.pools.map(({ subnet }) => parsePrefix(subnet)!);
+    parsed.set(network, subnets);
+  }
+  return subnets;
+}
+
 function chooseSubnet(
   version: Version,
   wanted: Prefix | undefined,
   taken: readonly Prefix[],
-  { sources, cursor, avoid }: PoolContext,
+  { sources, cursor, avoid, networks }: PoolContext,
 ): { subnet: Prefix; cursor: PoolCursor } {
   if (wanted && !isSizeOnly(wanted)) {
     if (!taken.some((other) => overlaps(other, wanted))) return { subnet: wanted, cursor };
     throw new EngineError('forbidden', 'Pool overlaps with other one on this address space');
   }
+  // Most routes lead to the networks themselves.
+  const known = new Set(networks.flatMap(({ ipam }) => ipam.pools.map(({ subnet }) => subnet)));
+  const foreign = [...new Set(avoid)].filter((text) => !known.has(text));
   const chosen = choosePool({
     sources: sources.map(parseSource),
     version,
     ...(wanted ? { length: wanted.length } : {}),
-    obstacles: [...taken, ...avoid.flatMap(obstacle)],
+    obstacles: [...taken, ...foreign.flatMap(obstacle)],
     cursor,
   });
   if (chosen) return { subnet: chosen.prefix, cursor: chosen.cursor };
   throw new EngineError(
     'invalid',
-    `could not find an available, non-overlapping IPv${version} address pool among the defaults to assign to the network`,
+    `could not find an available, non-overlapping IPv${version} address pool among the defaults to assign to the network` +
+      inTheWay(sources, version, networks, foreign),
   );
+}
+
+/** Who holds what of the sources: what the user can give up. */
+function inTheWay(
+  sources: readonly PoolSource[],
+  version: Version,
+  networks: readonly NetworkRecord[],
+  foreign: readonly string[],
+): string {
+  const bases = ofVersion(sources.map(parseSource), version).map(({ base }) => base);
+  const isInTheWay = (text: string) => obstacle(text).some((its) => bases.some((base) => overlaps(base, its)));
+  const held = networks.flatMap(({ name, ipam }) =>
+    ipam.pools.flatMap(({ subnet }) => (isInTheWay(subnet) ? [`network ${name} has ${subnet}`] : [])),
+  );
+  const holders = [...held, ...foreign.filter(isInTheWay).map((text) => `the host needs ${text}`)];
+  return holders.length === 0 ? '' : ` (${holders.join(', ')})`;
 }
 
 function obstacle(text: string): Prefix[] {

@@ -15,7 +15,7 @@ export interface RequestedPort {
   readonly to: number;
 }
 
-interface ContainerPort {
+export interface ContainerPort {
   readonly protocol: PortProtocol;
   readonly port: number;
 }

@@ -480,10 +480,20 @@ describe('refusals', () => {
   test('one more than all subnets', () => {
     const { create } = engine();
     for (let count = 0; count < 30; count++) create();
-    expect(refusal(() => create())).toEqual([
-      'invalid',
-      'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
-    ]);
+    const [code, text] = refusal(() => create());
+    expect(code).toBe('invalid');
+    expect(text).toMatch(
+      /^could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network \(network bridge has 172\.17\.0\.0\/16, network n3 has 172\.18\.0\.0\/16, .*, network n32 has 192\.168\.240\.0\/20\)$/,
+    );
+  });
+
+  test('no subnet left as the host needs them: it is told who holds what', () => {
+    const holder = resolve({ name: 'holder', ...withSubnet('10.0.0.0/25') }, { id: 'f'.repeat(64) });
+    const sources = [{ base: '10.0.0.0/24', size: 25 }];
+    const avoid = ['10.0.0.0/25', '10.0.0.128/26', '10.0.0.200', '192.0.2.0/24', '0.0.0.0/0'];
+    expect(refusal(() => resolve({}, { networks: [holder], sources, avoid }))[1]).toContain(
+      ' (network holder has 10.0.0.0/25, the host needs 10.0.0.128/26, the host needs 10.0.0.200)',
+    );
   });
 
   test('two subnets of one version', () => {

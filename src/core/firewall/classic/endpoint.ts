@@ -1,5 +1,5 @@
 import { isLoopback, isUnspecified, parseAddress } from '../../address/address.ts';
-import type { PortBinding } from '../../network/endpoint.ts';
+import type { PortBinding, PortProtocol } from '../../network/endpoint.ts';
 import type { Position } from '../../plan/object.ts';
 import { groupBy } from '../../plan/group.ts';
 import { key } from '../../plan/key.ts';
@@ -25,6 +25,10 @@ export function endpointObjects(place: Place, options: FirewallOptions): Firewal
       if (familyOf(binding.hostAddress) !== family) continue;
       if (mode === 'routed') rules.admit(binding);
       else rules.publish(binding, options);
+    }
+    for (const { address: peer, ports } of endpoint.linkedTo ?? []) {
+      if (peer.includes(':') !== (family === 'ip6')) continue;
+      for (const { protocol, port } of ports) rules.link(peer, protocol, port);
     }
     if (!options.allowDirectRouting) {
       // Where packets keep their source the answers come to the container's own address.
@@ -104,6 +108,24 @@ class EndpointRules {
     );
   }
 
+  /** Lets the container call a port of one that it is linked to, and get answers. */
+  link(peer: string, protocol: PortProtocol, port: number): void {
+    const within = [into(this.#bridge), outOf(this.#bridge)];
+    const why = `${this.#name} is linked to ${peer}: it may call port ${port}/${protocol} there, though containers of ${this.#place.network.name} may not talk to each other.`;
+    this.#sheet.rule(
+      this.#linked(),
+      [from(this.#address), to(peer), ...within, ...toPort(protocol, port)],
+      ACCEPT,
+      why,
+    );
+    this.#sheet.rule(
+      this.#linked(),
+      [from(peer), to(this.#address), ...within, ...fromPort(protocol, port)],
+      ACCEPT,
+      why,
+    );
+  }
+
   refuseDirectAccess(trusted: readonly string[]): void {
     for (const link of trusted) {
       this.#sheet.rule(
@@ -134,6 +156,11 @@ class EndpointRules {
 
   get #name(): string {
     return this.#place.containerName;
+  }
+
+  #linked() {
+    const last = this.#last('filter', DOCKER);
+    return { ...last, position: { ...last.position, sequence: this.#place.endpoint.linkSequence ?? 0 } };
   }
 
   /** The end of a chain: ports that were bound later stand behind. */
