@@ -30,14 +30,29 @@ export const u32 = (value: number): Uint8Array => pack([value, 'u32']);
 
 /** A number of 1, 2 or 4 bytes, which is the whole of `bytes`. */
 export function readNumber(bytes: Uint8Array): number {
-  return bytes.length === 1 ? view(bytes).getUint8(0) : bytes.length === 2 ? readU16(bytes, 0) : readU32(bytes, 0);
+  return bytes.length === 1 ? byteAt(bytes, 0) : bytes.length === 2 ? readU16(bytes, 0) : readU32(bytes, 0);
 }
 
-export const readU16 = (bytes: Uint8Array, at: number): number => view(bytes).getUint16(at, LITTLE);
-export const readU32 = (bytes: Uint8Array, at: number): number => view(bytes).getUint32(at, LITTLE);
-export const readI32 = (bytes: Uint8Array, at: number): number => view(bytes).getInt32(at, LITTLE);
+/** By hand: a view of its own for each number is most of what reading a long dump costs. */
+export function readU16(bytes: Uint8Array, at: number): number {
+  const [low, high] = LITTLE ? [at, at + 1] : [at + 1, at];
+  return byteAt(bytes, low) | (byteAt(bytes, high) << 8);
+}
+
+export function readI32(bytes: Uint8Array, at: number): number {
+  const [low, high] = LITTLE ? [at, at + 2] : [at + 2, at];
+  return readU16(bytes, low) | (readU16(bytes, high) << 16);
+}
+
+export const readU32 = (bytes: Uint8Array, at: number): number => readI32(bytes, at) >>> 0;
 /** Network byte order. */
-export const readBe16 = (bytes: Uint8Array, at: number): number => view(bytes).getUint16(at);
+export const readBe16 = (bytes: Uint8Array, at: number): number => (byteAt(bytes, at) << 8) | byteAt(bytes, at + 1);
+
+function byteAt(bytes: Uint8Array, at: number): number {
+  const byte = bytes[at];
+  if (byte === undefined) throw new RangeError(`no byte ${at} of ${bytes.length}`);
+  return byte;
+}
 
 /** A C string with its ending zero. */
 export function cString(text: string): Uint8Array {

@@ -25,6 +25,7 @@ const IFLA_MASTER = 10;
 const IFLA_PROTINFO = 12;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
+const IFLA_EXT_MASK = 29;
 const IFLA_LINK_NETNSID = 37;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -38,6 +39,8 @@ const IFLA_VLAN_ID = 1;
 const IFLA_BRPORT_MODE = 4;
 const NETNSA_NSID = 1;
 const NETNSA_FD = 3;
+
+const RTEXT_FILTER_SKIP_STATS = 8;
 
 const MACVLAN_MODES = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
 const IPVLAN_FLAGS = { private: 1, vepa: 2 } as const;
@@ -211,7 +214,8 @@ export function linkIndex(socket: NetlinkSocket, name: string): number {
 }
 
 export function listLinks(socket: NetlinkSocket): readonly Link[] {
-  return socket.dump(RTM_GETLINK, header(0, undefined)).map(decodeLink);
+  const mask: Attribute = [IFLA_EXT_MASK, u32(RTEXT_FILTER_SKIP_STATS)];
+  return socket.dump(RTM_GETLINK, header(0, undefined), encodeAttributes([mask])).map(decodeLink);
 }
 
 function decodeLink({ payload }: Message): Link {
