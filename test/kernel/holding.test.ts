@@ -42,6 +42,24 @@ async function state(): Promise<object> {
   };
 }
 
+describe('a daemon that is stopped and started again', () => {
+  test('leaves its containers running', async () => {
+    await stage.docker('run', '-d', '--name', 'stays', 'busybox:1.36', 'sleep', '1000');
+    const before = await stage.docker(
+      'inspect',
+      '-f',
+      '{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}',
+      'stays',
+    );
+    expect(await stage.stopDaemon('SIGTERM')).toBe(0);
+    await stage.startDaemon();
+    expect(await stage.docker('inspect', '-f', '{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}}', 'stays')).toBe(
+      before,
+    );
+    await stage.docker('rm', '-f', 'stays');
+  });
+});
+
 describe('a daemon that is killed and started again', () => {
   test('has the same networks, containers, addresses and rules', async () => {
     await stage.docker('network', 'create', 'hold');

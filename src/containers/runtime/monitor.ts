@@ -33,16 +33,18 @@ export interface MonitorStart {
 }
 
 export class Monitor {
-  /** Resolves when the monitor is gone, and with it all that it had to write is written. */
+  /** Resolves when the monitor is gone, and with it all that it had to write is written; never after `close`. */
   readonly ended: Promise<void>;
   readonly #socket: Socket;
   readonly #messages: MonitorMessage[] = [];
   #waiting: ((message: MonitorMessage | undefined) => void)[] = [];
   #failure = '';
+  #closed = false;
 
   private constructor(fifo: number) {
     this.#socket = new Socket({ fd: fifo, readable: true, writable: false });
-    this.ended = new Promise((resolve) => this.#socket.once('close', () => resolve()));
+    // Nobody may take our own going for the monitor's: its container would be ended for it.
+    this.ended = new Promise((resolve) => this.#socket.once('close', () => !this.#closed && resolve()));
     let text = '';
     this.#socket.on('data', (block: Buffer) => {
       const lines = (text + block.toString()).split('\n');
@@ -115,6 +117,7 @@ export class Monitor {
 
   /** Stops listening; the monitor and its container go on. */
   close(): void {
+    this.#closed = true;
     this.#socket.destroy();
   }
 
