@@ -78,6 +78,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   stop: { summary: 'Stop one or more running containers', load: container('stop') },
   tag: { summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE', load: image('tag') },
   top: { summary: 'Display the running processes of a container', load: container('top') },
+  trace: {
+    summary: 'Walk a packet through this host, and say who decided what',
+    load: async () => (await import('./commands/trace.ts')).trace,
+  },
   unpause: { summary: 'Unpause all processes within one or more containers', load: container('unpause') },
   version: { summary: 'Show the Passerelle version information', load: system('version') },
   wait: { summary: 'Block until one or more containers stop, then print their exit codes', load: container('wait') },

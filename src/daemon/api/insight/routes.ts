@@ -3,12 +3,16 @@ import { examine, isKnown } from '../../../core/insight/doctor/doctor.ts';
 import { factsOf } from '../../../core/insight/doctor/facts.ts';
 import { explain } from '../../../core/insight/explain/explain.ts';
 import { select } from '../../../core/insight/explain/select.ts';
+import { traceSnapshot } from '../../../core/insight/snapshot/trace.ts';
+import { TraceError, type TraceQuestion } from '../../../core/insight/trace/question.ts';
 import { EngineError } from '../../../core/network/error.ts';
 import { dryRunReply, isDryRun } from '../dry-run.ts';
 import type { Call } from '../http/call.ts';
 import { json, type Reply } from '../http/reply.ts';
 import type { Routes } from '../http/router.ts';
 import type { Services } from '../services.ts';
+
+const TRACE_STATES = ['new', 'established', 'invalid'] as const;
 
 export function insightRoutes({ engine, snapshots }: Services): Routes {
   const explained = async ({ query }: Call): Promise<Reply> => {
@@ -35,6 +39,24 @@ export function insightRoutes({ engine, snapshots }: Services): Routes {
     return json(examine(facts, about));
   };
 
+  const traced = async ({ query }: Call): Promise<Reply> => {
+    const state = TRACE_STATES.find((known) => known === query.text('state'));
+    if (query.has('state') && !state) throw new EngineError('invalid', `there is no state ${query.text('state')}`);
+    const network = query.text('network');
+    const question: TraceQuestion = {
+      from: query.text('from') || 'world',
+      to: query.text('to'),
+      ...(network && { network }),
+      ...(state && { state }),
+    };
+    try {
+      return json(traceSnapshot(await snapshots.take(), question));
+    } catch (error) {
+      if (error instanceof TraceError) throw new EngineError('invalid', error.message, { cause: error });
+      throw error;
+    }
+  };
+
   const repair = async (call: Call): Promise<Reply> =>
     dryRunReply({ steps: isDryRun(call) ? await engine.plans.repair() : await engine.inspection.repair() });
 
@@ -42,6 +64,7 @@ export function insightRoutes({ engine, snapshots }: Services): Routes {
     'GET /passerelle/doctor': doctor,
     'GET /passerelle/explain': explained,
     'GET /passerelle/snapshot': async () => json(await snapshots.take()),
+    'GET /passerelle/trace': traced,
     'POST /passerelle/repair': repair,
   };
 }

@@ -1,0 +1,63 @@
+/** A question about a snapshot's host, walked through what the snapshot tells of it. */
+import { hostAddress } from '../../address/prefix.ts';
+import { linuxFromTexts } from '../../model/texts.ts';
+import type { Desired } from '../../plan/object.ts';
+import type { Entry } from '../explain/entry.ts';
+import { explainSnapshot } from '../explain/snapshot.ts';
+import type { TracePlace } from '../trace/place.ts';
+import type { TraceQuestion } from '../trace/question.ts';
+import { withReasons } from '../trace/reasons.ts';
+import { trace, type Trace } from '../trace/trace.ts';
+import type { DockerNames, EngineSnapshot, Snapshot } from './snapshot.ts';
+
+/** @throws TraceError where the question names what is not there */
+export function traceSnapshot(snapshot: Snapshot, question: TraceQuestion): Trace {
+  const { linux } = linuxFromTexts(new Map(Object.entries(snapshot.namespaces)));
+  const reasons = explainSnapshot(snapshot).map(reasoned);
+  return trace(question, withReasons(linux, reasons), placesOf(snapshot));
+}
+
+/** A foreign program's name stands where ours has the record. */
+function reasoned({ object, owner, why }: Entry): Desired {
+  const { id, name } = owner;
+  return { ...object, why, owner: { kind: owner.kind === 'foreign' ? 'engine' : owner.kind, id, name } };
+}
+
+function placesOf({ engine, docker }: Snapshot): readonly TracePlace[] {
+  if (engine) return engine.sandboxes.flatMap((sandbox) => placeOf(engine, sandbox));
+  return docker ? dockerPlaces(docker) : [];
+}
+
+function placeOf(
+  { containers, endpoints, networks }: EngineSnapshot,
+  { id, containerId, host }: EngineSnapshot['sandboxes'][number],
+): TracePlace[] {
+  const container = containers.find((its) => its.id === containerId);
+  if (!container) return [];
+  const its = endpoints.filter(({ sandboxId }) => sandboxId === id);
+  return [
+    {
+      name: container.name,
+      aliases: [container.id, container.id.slice(0, 12), ...its.flatMap(({ aliases }) => aliases)],
+      namespace: host ? 'host' : id,
+      addresses: its.flatMap(({ networkId, ipv4, ipv6 }) =>
+        [ipv4, ipv6]
+          .filter((text) => text !== '')
+          .map((text) => ({
+            network: networks.find((network) => network.id === networkId)?.name ?? networkId,
+            address: hostAddress(text),
+          })),
+      ),
+    },
+  ];
+}
+
+/** Containers that nobody looked into: they can be called, but nothing is known of what they send. */
+function dockerPlaces({ containers }: DockerNames): readonly TracePlace[] {
+  return Object.entries(containers).map(([address, name]) => ({
+    name,
+    aliases: [],
+    namespace: `inside ${name}`,
+    addresses: [{ network: '', address }],
+  }));
+}
