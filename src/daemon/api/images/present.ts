@@ -8,7 +8,7 @@ import { sorted } from '../sorted.ts';
 const NAMES_NONE = 42;
 /** Up to this version the size stands there twice. */
 const SHOWS_VIRTUAL_SIZE = 43;
-/** Up to this version what made the image is shown, which today's builders leave empty. */
+/** Up to this version the container that made the image is shown, which today's builders leave empty. */
 const SHOWS_CONTAINER = 44;
 
 const virtualSize = (size: number, version: number): object =>
@@ -41,7 +41,9 @@ export function presentImage(image: ImageView, version: number, layers: readonly
     Parent: '',
     Comment: image.comment,
     Created: image.created,
-    ...(version <= SHOWS_CONTAINER ? { Container: '', ContainerConfig: presentConfig({}) } : {}),
+    ...(version <= SHOWS_CONTAINER ? { Container: '' } : {}),
+    // At any version: docker-compose 1 takes the newest one, and cannot recreate a container without this.
+    ContainerConfig: presentConfig({}),
     DockerVersion: image.dockerVersion,
     Author: image.author,
     Config: presentConfig(image.config),
