@@ -185,3 +185,26 @@ describe('SIGTERM', () => {
     expect((await ask('GET', '/_ping')).status).toBe(200);
   });
 });
+
+describe('a host that routes already', () => {
+  test('keeps its policy; one that does not is made to route, and to drop what nothing accepts', async () => {
+    const other = await Stage.set('passerelle-router');
+    try {
+      await other.startDaemon();
+      expect((await other.onHost('iptables', ['-S', 'FORWARD'])).stdout).toContain('-P FORWARD DROP');
+      await other.stopDaemon();
+      await other.startDaemon();
+      expect((await other.onHost('iptables', ['-S', 'FORWARD'])).stdout).toContain('-P FORWARD DROP');
+    } finally {
+      await other.close();
+    }
+    const router = await Stage.set('passerelle-router');
+    try {
+      await router.onHost('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
+      await router.startDaemon();
+      expect((await router.onHost('iptables', ['-S', 'FORWARD'])).stdout).toContain('-P FORWARD ACCEPT');
+    } finally {
+      await router.close();
+    }
+  });
+});

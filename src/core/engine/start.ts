@@ -11,6 +11,7 @@ import { Directory } from './directory.ts';
 import type { EngineApi } from './engine.ts';
 import { closeSandbox } from './endpoints.ts';
 import { Events } from './event.ts';
+import { settleForwarding } from './forwarding.ts';
 import { isAlive } from './lifecycle.ts';
 import { Maintenance } from './maintenance.ts';
 import { NetworkUseCases } from './networks.ts';
@@ -37,10 +38,11 @@ export interface Engine extends EngineApi {
  */
 export async function startEngine(
   ports: Ports,
-  settings: EngineSettings,
+  asked: EngineSettings,
   connect: (directory: Directory) => void,
 ): Promise<Engine> {
   const contents = await ports.store.load();
+  const settings = await settleForwarding(ports, contents, asked);
   const ledger = new Ledger(contents);
   const directory = new Directory(ledger, settings.dns);
   const resolvConf = await followResolvConf(ports, directory);
@@ -51,6 +53,7 @@ export async function startEngine(
   const connectivity = new Connectivity(context, allocator);
   const containers = new ContainerUseCases(context, connectivity);
   const networks = new NetworkUseCases(context, connectivity, allocator, containers.lifecycle.locks);
+  allocator.watch();
   await allocator.refreshPools();
   const ends = await findEnded(context);
   const unstarted = findUnstarted(ledger);
@@ -93,6 +96,7 @@ export async function startEngine(
     close: async () => {
       resolvConf.close();
       maintenance.close();
+      allocator.close();
       containers.lifecycle.close();
       containers.healthChecks.close();
       await transactions.quietly(async () => undefined);
