@@ -29,10 +29,11 @@ type Ask = (fact: Fact) => boolean;
 interface Table {
   /** Prefix lengths in use, the longest first. */
   readonly lengths: number[];
-  readonly byLength: Map<number, Map<string, Route[]>>;
+  readonly byLength: Map<number, Map<string | number, Route[]>>;
 }
 
-function maskedKey(words: Words, length: number, bits: number): string {
+function maskedKey(words: Words, length: number, bits: number): string | number {
+  if (bits === 32) return length === 0 ? 0 : (words[3] & (0xffffffff << (32 - length))) >>> 0;
   let left = length + 128 - bits;
   let key = '';
   for (const word of words) {
