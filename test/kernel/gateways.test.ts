@@ -33,7 +33,13 @@ const serve = (name: string, ...options: string[]): Promise<string> =>
   stage.docker('run', '-d', '--name', name, '--hostname', name, ...options, IMAGE, 'sh', '-c', SERVE);
 /** The source that the other machine sees. */
 async function sourceOf(container: string, to: string): Promise<string> {
-  const server = stage.onWorld('timeout', ['3', 'socat', '-u', 'TCP4-LISTEN:7000', 'SYSTEM:echo $SOCAT_PEERADDR']);
+  const server = stage.onWorld('timeout', [
+    '3',
+    'socat',
+    '-u',
+    `TCP${to.includes(':') ? 6 : 4}-LISTEN:7000`,
+    'SYSTEM:echo $SOCAT_PEERADDR',
+  ]);
   for (let attempt = 0; attempt < 10; attempt++) {
     await new Promise((done) => setTimeout(done, 150));
     if ((await exec(container, 'nc', '-w', '1', to, '7000')).code === 0) break;
@@ -134,6 +140,18 @@ describe('gateway mode', () => {
     expect(pinged).toBe(mode !== 'nat');
   });
 
+  test.each([
+    { mode: 'nat', direct: '', published: 'gate' },
+    { mode: 'nat-unprotected', direct: 'gate', published: 'gate' },
+    { mode: 'routed', direct: 'gate', published: '' },
+  ])('$mode, IPv6', async ({ mode, direct, published }) => {
+    const options = ['-o', `${BRIDGE}.gateway_mode_ipv6=${mode}`];
+    await stage.docker('network', 'create', '--ipv6', '--subnet', 'fd10:2::/64', ...options, 'gated');
+    await serve('gate', '--network', 'gated', '-p', '8090:80');
+    expect(await fromWorld('http://[fd10:2::2]/')).toBe(direct);
+    expect(await fromWorld(`http://[${HOST_6}]:8090/`)).toBe(published);
+  });
+
   test('isolated: the bridge has no address, and the containers meet each other alone', async () => {
     await stage.docker(
       'network',
@@ -204,6 +222,13 @@ describe('a bridge option', () => {
     await stage.docker('network', 'create', '-o', 'com.docker.network.host_ipv4=198.51.100.9', 'gated');
     await serve('gate', '--network', 'gated');
     expect(await sourceOf('gate', WORLD_ADDRESS)).toBe('198.51.100.9');
+  });
+
+  test('host_ipv6: containers leave with that address', async () => {
+    await stage.onHost('ip', ['address', 'add', 'fd98::9/64', 'dev', 'uplink0', 'nodad']);
+    await stage.docker('network', 'create', '--ipv6', '-o', 'com.docker.network.host_ipv6=fd98::9', 'gated');
+    await serve('gate', '--network', 'gated');
+    expect(await sourceOf('gate', WORLD_6)).toMatch(/^\[?fd98:.*:0*9\]?$/);
   });
 
   test('inhibit_ipv4: the bridge has no address', async () => {
