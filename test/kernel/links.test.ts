@@ -48,16 +48,33 @@ test('the linked container is in the hosts file and in the environment', async (
   expect(variables).toContain('MY_DB_ENV_A=1\n');
 });
 
-test('where icc is off, linked containers meet on exposed ports alone', async () => {
+async function expectMetOnExposedPorts(): Promise<void> {
   const address = await addressOf('child');
   expect(await fetch('parent', `http://${address}/`)).toBe('child');
   expect(await fetch('parent', `http://${address}:81/`)).toBe('');
   expect(await fetch('stranger', `http://${address}/`)).toBe('');
+}
+
+test('where icc is off, linked containers meet on exposed ports alone', async () => {
+  await expectMetOnExposedPorts();
   const own = await addressOf('parent');
+  const address = await addressOf('child');
   expect((await stage.onHost('iptables', ['-S', 'DOCKER'])).stdout.split('\n').slice(1, 3)).toEqual([
     `-A DOCKER -s ${own}/32 -d ${address}/32 -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT`,
     `-A DOCKER -s ${address}/32 -d ${own}/32 -i docker0 -o docker0 -p tcp -m tcp --sport 80 -j ACCEPT`,
   ]);
+});
+
+test('with nftables too', async () => {
+  await stage.stopDaemon();
+  await stage.startDaemon('--icc=false', '--firewall-backend', 'nftables', '--bridge-accept-fwmark', '0x10/0xf0');
+  await expectMetOnExposedPorts();
+  expect((await stage.onHost('nft', ['list', 'table', 'ip', 'passerelle'])).stdout).toMatch(
+    /mark (and|&) 0x000000f0 == 0x00000010/,
+  );
+  await stage.stopDaemon();
+  await stage.startDaemon('--icc=false');
+  await expectMetOnExposedPorts();
 });
 
 test('a link follows the name and the address of the other container', async () => {

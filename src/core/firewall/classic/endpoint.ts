@@ -27,7 +27,7 @@ export function endpointObjects(place: Place, options: FirewallOptions): Firewal
       else rules.publish(binding, options);
     }
     for (const { address: peer, ports } of endpoint.linkedTo ?? []) {
-      if (peer.includes(':') !== (family === 'ip6')) continue;
+      if (familyOf(peer) !== family) continue;
       for (const { protocol, port } of ports) rules.link(peer, protocol, port);
     }
     if (!options.allowDirectRouting) {

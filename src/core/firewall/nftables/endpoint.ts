@@ -1,6 +1,6 @@
 import { isLoopback, isUnspecified, parseAddress } from '../../address/address.ts';
 import type { BridgeSettings } from '../../network/network.ts';
-import type { PortBinding } from '../../network/endpoint.ts';
+import type { PortBinding, PortProtocol } from '../../network/endpoint.ts';
 import type { Desired, NftObject } from '../../plan/object.ts';
 import { endpointOwner } from '../../plan/owner.ts';
 import { families, familyOf } from '../family.ts';
@@ -24,6 +24,10 @@ export function endpointObjects(place: Place, options: FirewallOptions): Desired
       if (mode !== 'routed') page.publish(binding);
       page.admit(binding);
       if (!options.allowDirectRouting) page.keepOnLoopback(binding);
+    }
+    for (const { address: peer, ports } of endpoint.linkedTo ?? []) {
+      if (familyOf(peer) !== family) continue;
+      for (const { protocol, port } of ports) page.link(peer, protocol, port);
     }
     // Where packets keep their source the answers come to the container's own address.
     const isProtected = !options.allowDirectRouting && mode === 'nat' && sourceTranslation(bridge, family);
@@ -65,6 +69,14 @@ class EndpointElements {
       'published',
       [this.#address, protocol, containerPort],
       `Port ${containerPort}/${protocol} of ${this.#container} is published: new connections to it may enter ${this.#network}.`,
+    );
+  }
+
+  link(peer: string, protocol: PortProtocol, port: number): void {
+    this.sheet.element(
+      'linked',
+      [this.#address, peer, protocol, port],
+      `${this.#container} is linked to ${peer}: it may call port ${port}/${protocol} there, though containers of ${this.#network} may not talk to each other.`,
     );
   }
 

@@ -67,6 +67,11 @@ function filter(sheet: Sheet, { acceptMark }: FirewallOptions): void {
   sheet.set('bridges', [LINK], 'The bridges of networks that have a way out.');
   sheet.set('internal', [LINK], 'The bridges of internal networks.');
   sheet.set('talking', [LINK, LINK], 'The bridges, each with itself, whose containers may talk to each other.');
+  sheet.set(
+    'linked',
+    [address(family), address(family), ...PORT],
+    'The containers, each with the port of another that it may call as it is linked to it.',
+  );
   sheet.set('published', [address(family), ...PORT], 'The ports of containers that new connections may be made to.');
   sheet.map('entering', [LINK], ['verdict'], "What to do with what enters a bridge, by its network's gateway mode.");
   sheet.openChain('user', "The user's own rules, which the engine never touches.");
@@ -121,6 +126,11 @@ function filter(sheet: Sheet, { acceptMark }: FirewallOptions): void {
       rule(
         'Containers of one network may talk to each other, but where icc is off.',
         among(between, 'talking'),
+        ACCEPT,
+      ),
+      rule(
+        'Where icc is off, linked containers may call the ports that the other one exposes.',
+        among(concat(source(family), destination(family), protocol, port), 'linked'),
         ACCEPT,
       ),
       rule('Nothing leaves an internal network.', among(inLink, 'internal'), DROP),
