@@ -18,7 +18,8 @@ export class SystemClock implements Clock {
   }
 
   after(milliseconds: number, run: () => void): { cancel(): void } {
-    const timer = setTimeout(run, milliseconds);
+    // A daemon that is stopped waits for nothing any more.
+    const timer = setTimeout(run, milliseconds).unref();
     return { cancel: () => clearTimeout(timer) };
   }
 

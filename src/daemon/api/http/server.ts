@@ -3,7 +3,7 @@
  * raw connection, and no framework gives more than that here.
  */
 import { createServer, ServerResponse, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
-import { Readable, type Duplex } from 'node:stream';
+import { Readable, type Duplex, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { EngineError } from '../../../core/network/error.ts';
 import type { Call } from './call.ts';
@@ -26,8 +26,8 @@ export interface ApiServerOptions {
   readonly version: string;
 }
 
-/** How long (ms) a closing server waits for requests that are under way. */
-const GRACE = 10_000;
+/** How long (ms) a closing server waits for requests that are under way, and for clients to take the end of theirs. */
+const GRACE = 500;
 
 export class ApiServer {
   readonly #router: Router;
@@ -37,6 +37,8 @@ export class ApiServer {
   readonly #running = new Set<Promise<void>>();
   /** One for each request under way: aborted when its client goes away, or the server closes. */
   readonly #open = new Set<AbortController>();
+  /** Connections that were taken over: Node's server knows them no more, and waits for them all the same. */
+  readonly #taken = new Set<Writable>();
 
   constructor(options: ApiServerOptions) {
     this.#router = options.router;
@@ -71,8 +73,10 @@ export class ApiServer {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => (timer = setTimeout(resolve, grace)));
     await Promise.race([Promise.all(this.#running), late]);
-    clearTimeout(timer);
     for (const server of this.#servers) server.closeAllConnections();
+    await Promise.race([Promise.all(closed), late]);
+    clearTimeout(timer);
+    for (const connection of this.#taken) connection.destroy();
     await Promise.all(closed);
   }
 
@@ -186,6 +190,9 @@ export class ApiServer {
     reply: Extract<Reply, { kind: 'hijack' }>,
     connection: Connection,
   ): Promise<void> {
+    const { output } = connection;
+    this.#taken.add(output);
+    output.once('close', () => this.#taken.delete(output));
     try {
       await reply.converse(connection);
     } catch (error) {
