@@ -26,7 +26,7 @@ export class LinuxKernel implements Kernel {
   readonly #folder: string;
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
-  readonly #watches = new Map<number, () => void>();
+  readonly #watches = new Map<number, (links: readonly string[]) => void>();
   #requests = 0;
   #ended: Error | undefined;
 
@@ -47,7 +47,7 @@ export class LinuxKernel implements Kernel {
     return (await this.#ask({ task: 'observe', scope })) as readonly KernelObject[];
   }
 
-  watch(namespace: Namespace, changed: () => void): { close(): void } {
+  watch(namespace: Namespace, changed: (links: readonly string[]) => void): { close(): void } {
     const watch = (this.#requests += 1);
     this.#watches.set(watch, changed);
     // A worker that fails ends every request that is made of it; a watch has nobody to tell.
@@ -89,7 +89,7 @@ export class LinuxKernel implements Kernel {
 
   #receive(message: Answer): void {
     if ('watch' in message) {
-      this.#watches.get(message.watch)?.();
+      this.#watches.get(message.watch)?.(message.links);
       return;
     }
     const pending = this.#pending.get(message.id);

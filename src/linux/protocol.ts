@@ -32,4 +32,4 @@ export type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly refusal: Refusal }
   /** Something changed in the namespace of that watch. */
-  | { readonly watch: number };
+  | { readonly watch: number; readonly links: readonly string[] };

@@ -32,7 +32,10 @@ const timer = setInterval(listen, WATCH_INTERVAL);
 const answer = (message: Answer) => port.postMessage(message);
 
 function listen(): void {
-  for (const [watch, listener] of watches) if (listener.changed(namespaces)) answer({ watch });
+  for (const [watch, listener] of watches) {
+    const links = listener.changed(namespaces);
+    if (links) answer({ watch, links });
+  }
 }
 
 function perform(request: Request): unknown {
@@ -40,6 +43,8 @@ function perform(request: Request): unknown {
     case 'apply':
       return applySteps(namespaces, nft, request.steps);
     case 'observe':
+      // Whoever observes has heard of all that changed before.
+      listen();
       return [
         ...observeObjects(namespaces, request.scope),
         ...observeFirewall(request.scope),

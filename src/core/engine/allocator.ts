@@ -4,7 +4,7 @@ import { assignAddress, claimAddress, containerGateway } from '../ipam/assign.ts
 import { uniqueLocalSource, type PoolSource } from '../ipam/sources.ts';
 import { allocateBindings, type PortRange } from '../network/bindings.ts';
 import type { EndpointRecord, EndpointSettings } from '../network/endpoint.ts';
-import { DEFAULT_BRIDGE_NAME } from '../network/bridge.ts';
+import { DEFAULT_BRIDGE_NAME, generatedBridgeName } from '../network/bridge.ts';
 import type { NetworkRecord } from '../network/network.ts';
 import { isLayer3 } from '../network/parent.ts';
 import type { RequestedPort } from '../network/port.ts';
@@ -15,7 +15,7 @@ import type { NetworkRequest } from './engine.ts';
 import { parseResolvConf } from './etc.ts';
 import type { Draft, Given, Records } from './records.ts';
 
-/** What the host says that no record does. Read before each change, as it may have changed since. */
+/** What the host says that no record does. */
 interface HostFacts {
   readonly routes: readonly RouteObject[];
   readonly servers: readonly string[];
@@ -24,6 +24,9 @@ interface HostFacts {
   readonly addresses: readonly AddressObject[];
   readonly ephemeral: PortRange;
 }
+
+/** So many names of links that are mostly gone that it is time to begin anew. */
+const MANY_LINKS = 20_000;
 
 export class Allocator {
   readonly #context: Context;
@@ -36,6 +39,11 @@ export class Allocator {
     ephemeral: { from: 49_153, to: 65_535 },
   };
   #sources: readonly PoolSource[] = [];
+  /** Whether the host may have other routes, links or addresses than the facts say. */
+  #isStale = true;
+  /** Links that are or were ours since the facts were read: what becomes of them is no news. */
+  #ownLinks = new Set<string>();
+  #watch: { close(): void } | undefined;
 
   constructor(context: Context) {
     this.#context = context;
@@ -47,18 +55,50 @@ export class Allocator {
     this.#give({ sequence: sequences.reduce((highest, sequence) => Math.max(highest, sequence), 0) });
   }
 
-  /** Reads the host's facts that subnets of new networks depend on. */
+  /** Begins to listen for changes of the host, so that its facts need not be read each time. */
+  watch(): void {
+    this.#watch = this.#context.kernel.watch('host', (links) => {
+      this.#isStale ||= links.some((link) => !this.#ownLinks.has(link));
+    });
+  }
+
+  close(): void {
+    this.#watch?.close();
+  }
+
+  /** Reads the host's facts that subnets of new networks depend on, as far as they may have changed. */
   async refreshPools(): Promise<void> {
     const { kernel, host, settings } = this.#context;
+    // Nothing is looked at, but what changed is told before the answer.
+    await kernel.observe({ sandboxes: [], kinds: [] });
+    if (this.#isStale || this.#ownLinks.size > MANY_LINKS) await this.#readHost();
+    const { servers } = parseResolvConf(await host.resolvConf());
+    this.#facts = { ...this.#facts, servers };
+    this.#sources = [...settings.addressPools, uniqueLocalSource(await host.uniqueLocalDigits())];
+  }
+
+  async #readHost(): Promise<void> {
+    const { kernel, host, ledger } = this.#context;
+    this.#isStale = this.#watch === undefined;
+    this.#ownLinks = new Set([...ledger.network.values()].flatMap(madeLink));
+    for (const { hostInterface } of ledger.endpoint.values()) this.#ownLinks.add(hostInterface);
     const objects = await kernel.observe({ sandboxes: [], kinds: ['route', 'link', 'address'] });
-    const routes = objects.filter((object) => object.kind === 'route').filter(({ to }) => to !== 'default');
+    // Where our own lead is known from the records, which change without these being read again.
+    const routes = objects
+      .filter((object) => object.kind === 'route')
+      .filter(({ to, link }) => to !== 'default' && !this.#ownLinks.has(link));
     const addresses = objects.filter((object) => object.kind === 'address');
     const bridges = objects.flatMap((object) =>
       object.kind === 'link' && object.type === 'bridge' ? [object.name] : [],
     );
-    const { servers } = parseResolvConf(await host.resolvConf());
-    this.#facts = { ...this.#facts, routes, servers, links: await host.linkNames(), bridges, addresses };
-    this.#sources = [...settings.addressPools, uniqueLocalSource(await host.uniqueLocalDigits())];
+    this.#facts = { ...this.#facts, routes, links: await host.linkNames(), bridges, addresses };
+  }
+
+  /** A name for the host's end of a new endpoint's pair. */
+  hostInterface(): string {
+    const name = `veth${this.#context.clock.hex(4).slice(0, 7)}`;
+    this.#ownLinks.add(name);
+    return name;
   }
 
   /** The addresses, with prefix length, of a bridge of the host; undefined if there is no such bridge. */
@@ -95,6 +135,7 @@ export class Allocator {
       defaultOptions: settings.networkOptions,
     });
     this.#give({ pools: cursor });
+    for (const link of madeLink(network)) this.#ownLinks.add(link);
     return network;
   }
 
@@ -149,6 +190,11 @@ export class Allocator {
     const { ledger } = this.#context;
     ledger.given = { ...ledger.given, ...given };
   }
+}
+
+/** The link that a network has of its own, under a name that nobody else gives. */
+function madeLink({ id, bridge }: NetworkRecord): readonly string[] {
+  return bridge && bridge.name === generatedBridgeName(id) ? [bridge.name] : [];
 }
 
 /** Addresses of the network's members, and those that stopped containers asked for by name. */

@@ -75,7 +75,7 @@ export function addEndpoint(
     containerId: container.id,
     sandboxId,
     interfaceName: hasLink ? nameInterface(draft, sandboxId, interfaceName, network) : '',
-    hostInterface: network.driver === 'bridge' ? `veth${clock.hex(4).slice(0, 7)}` : '',
+    hostInterface: network.driver === 'bridge' ? allocator.hostInterface() : '',
     mac: hasMac
       ? settings.mac || (isMain(container, network) && container.config.MacAddress) || macFor(addresses.ipv4, clock)
       : '',

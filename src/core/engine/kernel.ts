@@ -36,8 +36,12 @@ export interface Kernel {
   apply(steps: readonly Step<KernelObject>[]): Promise<void>;
   /** Everything that is really there, foreign objects included, in the shape of what is asked for. */
   observe(scope: Scope): Promise<readonly KernelObject[]>;
-  /** Calls `changed` (coalesced) after links, addresses, routes or rules of `namespace` changed, by whomever. */
-  watch(namespace: Namespace, changed: () => void): { close(): void };
+  /**
+   * Calls `changed` (coalesced) after links, addresses, routes or rules of `namespace` changed, by
+   * whomever, with the names of the links that it was about; an empty one where that is not known.
+   * What changed before an `observe` is told before that one's answer.
+   */
+  watch(namespace: Namespace, changed: (links: readonly string[]) => void): { close(): void };
   /** A path that a runtime can join the sandbox's network namespace by. */
   namespacePath(sandbox: string): string;
   /** Drops the conntrack entries of UDP flows to `address` (any, if empty) and `port`; returns how many. */

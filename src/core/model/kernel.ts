@@ -32,7 +32,11 @@ export class ModelKernel implements Kernel {
   #state = new KernelState();
   #lastTransaction: readonly KernelStep[] = [];
   readonly #failures = new Set<Failure>();
-  readonly #watches = new Set<{ readonly namespace: Namespace; readonly changed: () => void; told: boolean }>();
+  readonly #watches = new Set<{
+    readonly namespace: Namespace;
+    readonly changed: (links: readonly string[]) => void;
+    told: boolean;
+  }>();
   #closed = false;
 
   /** The steps that were done last by `apply`. */
@@ -52,7 +56,7 @@ export class ModelKernel implements Kernel {
     return observe(this.#state, scope);
   }
 
-  watch(namespace: Namespace, changed: () => void): { close(): void } {
+  watch(namespace: Namespace, changed: (links: readonly string[]) => void): { close(): void } {
     const watch = { namespace, changed, told: false };
     this.#watches.add(watch);
     return { close: () => this.#watches.delete(watch) };
@@ -117,7 +121,7 @@ export class ModelKernel implements Kernel {
       watch.told = true;
       queueMicrotask(() => {
         watch.told = false;
-        if (this.#watches.has(watch)) watch.changed();
+        if (this.#watches.has(watch)) watch.changed(['']);
       });
     }
   }

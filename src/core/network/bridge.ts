@@ -38,10 +38,13 @@ export interface BridgeContext {
   readonly hostBridges: readonly string[];
 }
 
+/** The name of the bridge of a network that asks for none. */
+export const generatedBridgeName = (networkId: string): string => `br-${networkId.slice(0, 12)}`;
+
 /** Reads the options, with defaults for those that are not there. Unknown ones are nobody's business here. */
 export function parseBridge(options: Labels, { id, internal, random, hostBridges }: BridgeContext): BridgeSettings {
   booleanOption(options, DEFAULT_BRIDGE);
-  const name = bridgeName(options) ?? `br-${id.slice(0, 12)}`;
+  const name = bridgeName(options) ?? generatedBridgeName(id);
   const hostBinding = addressOption(options, HOST_BINDING) ?? '';
   return {
     name,

@@ -2,6 +2,7 @@
 import { concat, cString, pack, readCString, readNumber, readU16, readU32, u8, u16, u32 } from '../bytes.ts';
 import { type Attribute, decodeAttributes, decodeNested, encodeAttributes } from './attribute.ts';
 import { type Message, NLM_F_CREATE, NLM_F_EXCL } from './message.ts';
+import { isEndOfLink, linkOfNotice } from './notice.ts';
 import { NETLINK_ROUTE, type NetlinkSocket, requestAside } from './socket.ts';
 
 const RTM_NEWLINK = 16;
@@ -9,7 +10,6 @@ const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 const RTM_GETNSID = 90;
-const AF_UNSPEC = 0;
 const AF_BRIDGE = 7;
 /** RTNLGRP_LINK, as a mask. */
 const LINK_GROUP = 1;
@@ -200,11 +200,8 @@ export function setHairpin(socket: NetlinkSocket, name: string, hairpin: boolean
  */
 export function removeLink(name: string): void {
   const payload = concat([header(0, undefined), encodeAttributes([nameAttribute(name)])]);
-  requestAside(NETLINK_ROUTE, { type: RTM_DELLINK, payload }, LINK_GROUP, ({ type, payload: told }) => {
-    // A bridge tells of its family of a port that goes, before the link does.
-    if (type !== RTM_DELLINK || told[0] !== AF_UNSPEC) return false;
-    return readCString(decodeAttributes(told.subarray(HEADER)).get(IFLA_IFNAME) ?? u8(0)) === name;
-  });
+  const isGone = (message: Message) => isEndOfLink(message) && linkOfNotice(message)?.name === name;
+  requestAside(NETLINK_ROUTE, { type: RTM_DELLINK, payload }, LINK_GROUP, isGone);
 }
 
 /** The index of a link. Throws NetlinkError ENODEV. */

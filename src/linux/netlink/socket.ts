@@ -121,7 +121,7 @@ export function requestAside(
     for (;;) {
       const ready = awaitReadable([monitor.fd, fd]);
       if (ready.length === 0) throw new Error(`the kernel did not answer within ${TIMEOUT} s`);
-      if (monitor.take().some(isDone)) return;
+      if (monitor.take().messages.some(isDone)) return;
       if (!ready.includes(fd)) continue;
       const length = ffi.recv(fd, buffer, DATAGRAM, 0);
       if (decodeMessages(buffer.subarray(0, length)).some(endsAnswer)) return;
@@ -162,29 +162,23 @@ export class NetlinkMonitor {
 
   /** Takes what has come since the last call, without waiting; says whether anything had. */
   heard(): boolean {
-    return this.#receive(() => undefined);
+    const { messages, lost } = this.take();
+    return lost || messages.length > 0;
   }
 
-  /** The messages that have come since the last call, without waiting. */
-  take(): readonly Message[] {
+  /** The messages that have come since the last call, without waiting; more may have come than there is room for. */
+  take(): { readonly messages: readonly Message[]; readonly lost: boolean } {
     const messages: Message[] = [];
-    this.#receive((datagram) => messages.push(...decodeMessages(datagram.slice())));
-    return messages;
-  }
-
-  #receive(datagramCame: (datagram: Uint8Array) => void): boolean {
-    let heard = false;
+    let lost = false;
     for (;;) {
       try {
         const length = ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT);
-        heard = true;
-        datagramCame(this.#buffer.subarray(0, length));
+        messages.push(...decodeMessages(this.#buffer.slice(0, length)));
       } catch (error) {
         const code = error instanceof ffi.SystemError ? error.code : '';
-        if (code === 'EAGAIN') return heard;
-        // ENOBUFS: more came than the buffer holds; what was lost was a change too.
+        if (code === 'EAGAIN') return { messages, lost };
         if (code !== 'ENOBUFS') throw error;
-        heard = true;
+        lost = true;
       }
     }
   }
