@@ -20,7 +20,7 @@ const nftDrop = (policy: string, ...rules: object[]): object[] => [
     chain: {
       family: 'inet',
       table: 'guard',
-      name: 'fwd',
+      name: 'fence',
       handle: 1,
       type: 'filter',
       hook: 'forward',
@@ -28,7 +28,9 @@ const nftDrop = (policy: string, ...rules: object[]): object[] => [
       policy,
     },
   },
-  ...rules.map((expr, index) => ({ rule: { family: 'inet', table: 'guard', chain: 'fwd', handle: index + 2, expr } })),
+  ...rules.map((expr, index) => ({
+    rule: { family: 'inet', table: 'guard', chain: 'fence', handle: index + 2, expr },
+  })),
 ];
 
 test('a healthy host has nothing', () => {
@@ -64,14 +66,14 @@ describe('what is broken is said, and nothing else', () => {
     [
       'a second base chain drops by its policy',
       { nft: nftDrop('drop') },
-      'error second-base-chain: A second base chain decides on forwarded packets too, and drops: inet guard fwd.',
-      'nft insert rule inet guard fwd ct status dnat accept',
+      'error second-base-chain: A second base chain decides on forwarded packets too, and drops: inet guard fence.',
+      'nft insert rule inet guard fence ct status dnat accept',
     ],
     [
       'a second base chain refuses at its end',
       { nft: nftDrop('accept', [{ reject: { type: 'icmpx', expr: 'admin-prohibited' } }]) },
       'error second-base-chain: A second base chain',
-      'nft insert rule inet guard fwd ct status dnat accept',
+      'nft insert rule inet guard fence ct status dnat accept',
     ],
     [
       'both machineries of iptables drop',

@@ -3,6 +3,7 @@ import { printSpecification } from '../../firewall/print.ts';
 import { groupBy } from '../../plan/group.ts';
 import type { HostObject } from '../../plan/object.ts';
 import { columns } from '../columns.ts';
+import { HOSTS_OWN, UNKNOWN } from '../foreign/recognize.ts';
 import type { Entry, EntryOwner, EntryState } from './entry.ts';
 
 const KINDS: readonly HostObject['kind'][] = [
@@ -59,8 +60,12 @@ function reason({ why, found }: Entry): string {
   return found === undefined ? why : `${why} There is instead: ${found}`;
 }
 
-function byOwner(a: Entry, b: Entry): number {
-  return OWNERS.indexOf(a.owner.kind) - OWNERS.indexOf(b.owner.kind);
+/** Among foreign programs by their names; what nobody is known for comes last. */
+function byOwner({ owner: a }: Entry, { owner: b }: Entry): number {
+  const byKind = OWNERS.indexOf(a.kind) - OWNERS.indexOf(b.kind);
+  if (byKind !== 0 || a.kind !== 'foreign') return byKind;
+  const rank = (name: string): string => `${name === HOSTS_OWN ? 1 : name === UNKNOWN ? 2 : 0}${name}`;
+  return rank(a.name).localeCompare(rank(b.name));
 }
 
 function byPlace(a: Entry, b: Entry): number {

@@ -17,6 +17,7 @@ export interface Foreign {
 }
 
 export const UNKNOWN = 'unknown owner';
+export const HOSTS_OWN = 'the host';
 
 /** Chains that every table has: who writes there signs by what it jumps to, by a comment, or not at all. */
 const BUILT_IN = new Set(['PREROUTING', 'INPUT', 'FORWARD', 'OUTPUT', 'POSTROUTING']);
@@ -134,7 +135,7 @@ export class Recognizer {
     const found = programOfLink(name);
     return found
       ? { program: found.program, why: `${upperFirst(found.what)}.` }
-      : { program: 'the host', why: "The host's own." };
+      : { program: HOSTS_OWN, why: "The host's own." };
   }
 }
 

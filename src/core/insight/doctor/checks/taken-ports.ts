@@ -4,13 +4,11 @@ import type { Listener } from '../../../model/linux.ts';
 import type { PortBinding } from '../../../network/endpoint.ts';
 import type { Check } from '../finding.ts';
 
-/** What listens for the engines themselves. */
-const OUR_PROXY = /^(passerelle|node|MainThread)$/;
-const DOCKERS_PROXY = /^(docker-proxy|rootlessport)$/;
+/** What listens for the engines themselves: Docker's proxies, and our daemon. */
+const PROXY = /^(docker-proxy|rootlessport|passerelle|node|MainThread)$/;
 
 /** Published ports that another program listens on, or that are published twice. */
-export const takenPorts: Check = ({ host, containers, engine }) => {
-  const proxy = engine ? OUR_PROXY : DOCKERS_PROXY;
+export const takenPorts: Check = ({ host, containers }) => {
   const published = containers.flatMap(({ name, bindings }) => bindings.map((binding) => ({ name, binding })));
   const twice = [...groupBy(published, ({ binding }) => `${place(binding)}/${binding.protocol}`)].filter(
     ([, group]) => new Set(group.map(({ name }) => name)).size > 1,
@@ -24,7 +22,7 @@ export const takenPorts: Check = ({ host, containers, engine }) => {
       concerns: { containers: group.map(({ name }) => name), ports: [group[0]!.binding.hostPort] },
     })),
     ...published.flatMap(({ name, binding }) => {
-      const rival = host.listeners.find((listener) => isRival(listener, binding, proxy));
+      const rival = host.listeners.find((listener) => isRival(listener, binding));
       if (!rival) return [];
       return [
         {
@@ -41,9 +39,9 @@ export const takenPorts: Check = ({ host, containers, engine }) => {
   ];
 };
 
-function isRival({ protocol, port, process, address }: Listener, binding: PortBinding, proxy: RegExp): boolean {
+function isRival({ protocol, port, process, address }: Listener, binding: PortBinding): boolean {
   if (protocol !== binding.protocol || port !== binding.hostPort) return false;
-  if (process === undefined || proxy.test(process)) return false;
+  if (process === undefined || PROXY.test(process)) return false;
   const isEverywhere = address === undefined || /^(0\.0\.0\.0|::)$/.test(binding.hostAddress);
   return isEverywhere || printAddress(address) === binding.hostAddress;
 }
