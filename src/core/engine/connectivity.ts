@@ -83,8 +83,8 @@ export class Connectivity {
           draft.container.put({ ...container, networks });
           return undefined;
         }
-        refuseConnect(draft, network, container);
         const place = checkEndpointSettings(network, settings);
+        refuseConnect(draft, network, container);
         if (!isAlive(container) && container.networks[network.name]) return network;
         const record = putPlace(draft, container, network, place);
         if (!isAlive(container)) return network;
@@ -230,20 +230,18 @@ function refuseRemoved({ id, state }: ContainerRecord): void {
 
 function refuseConnect(records: Records, network: NetworkRecord, container: ContainerRecord): void {
   const mode = container.hostConfig.NetworkMode;
-  if (network.driver === 'host' || mode === 'host') {
+  if (network.driver === 'host' && mode !== 'host') {
     throw new EngineError('invalid', 'container cannot be disconnected from host network or connected to host network');
   }
-  if (mode.startsWith('container:')) {
+  if (mode.startsWith('container:') || (mode === 'host' && network.driver !== 'host')) {
     throw new EngineError(
       'invalid',
       'container sharing network namespace with another container or host cannot be connected to any other network',
     );
   }
-  const places = Object.keys(container.networks);
-  const onNone = Object.values(container.networks).some(
-    ({ networkId }) => records.network.get(networkId)?.driver === 'null',
-  );
-  if ((onNone || network.driver === 'null') && places.length > 0) {
+  const others = Object.values(container.networks).filter(({ networkId }) => networkId !== network.id);
+  const onNone = others.some(({ networkId }) => records.network.get(networkId)?.driver === 'null');
+  if (onNone || (network.driver === 'null' && others.length > 0)) {
     throw new EngineError(
       'invalid',
       'container cannot be connected to multiple networks with one of the networks in private (none) mode',

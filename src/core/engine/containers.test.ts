@@ -307,7 +307,7 @@ describe('remove', () => {
     const exited = await world.run('exited', { command: 'true' });
     await world.create('kept', { config: { Labels: { keep: '' } } });
     await world.settle();
-    expect(await world.engine.containers.prune({ labels: [], withoutLabels: ['keep'] })).toEqual([created, exited]);
+    expect(await world.engine.containers.prune({ labels: [], withoutLabels: ['keep'] })).toEqual([exited, created]);
     expect(world.engine.containers.list().map(({ container }) => container.name)).toEqual(['running', 'kept']);
   });
 });
@@ -503,7 +503,7 @@ describe('refused in Docker’s words, and nothing has changed', () => {
       what: 'renaming to a name that is taken',
       run: ({ engine }) => engine.containers.rename('web', 'idle'),
       code: 'conflict',
-      text: 'Conflict. The container name "/idle" is already in use by container "IDLE". You have to remove (or rename) that container to be able to reuse that name.',
+      text: 'Error when allocating new name: Conflict. The container name "/idle" is already in use by container "IDLE". You have to remove (or rename) that container to be able to reuse that name.',
     },
     {
       what: 'renaming to nothing',

@@ -125,15 +125,20 @@ export class ContainerUseCases implements Containers {
 
   async rename(ref: string, name: string): Promise<void> {
     const { ledger, transactions } = this.#context;
-    const container = findContainer(ledger, ref);
     if (!name.replace(/^\//, '')) throw new EngineError('invalid', 'Neither old nor new names may be empty');
+    const container = findContainer(ledger, ref);
     const next = checkContainerName(name.replace(/^\//, ''));
     await transactions.change((draft) => {
       const current = findContainer(draft, container.id);
       if (current.name === next) {
         throw new EngineError('invalid', 'Renaming a container with the same name as its current name');
       }
-      refuseTakenName(draft.container, next);
+      try {
+        refuseTakenName(draft.container, next);
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error;
+        throw new EngineError(error.code, `Error when allocating new name: ${error.message}`);
+      }
       draft.container.put({ ...current, name: next });
       for (const other of draft.container.values()) {
         const Links = renameLinks(other.hostConfig.Links, current.name, next);
@@ -222,7 +227,8 @@ export class ContainerUseCases implements Containers {
 
   async prune(filter: PruneFilter): Promise<readonly string[]> {
     const removed: string[] = [];
-    for (const container of this.#context.ledger.container.values()) {
+    const newestFirst = [...this.#context.ledger.container.values()].sort((a, b) => (a.created > b.created ? -1 : 1));
+    for (const container of newestFirst) {
       if (isAlive(container) || container.state.status === 'restarting') continue;
       if (!matchesPrune(filter, { labels: container.config.Labels, created: container.created })) continue;
       await this.#discard(container, false);

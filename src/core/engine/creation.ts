@@ -84,7 +84,6 @@ function freeName(containers: Table<ContainerRecord>, clock: Context['clock']): 
 }
 
 function hostnameOf({ host }: Creation, { config, hostConfig }: ContainerRequest, id: string): string {
-  if (hostConfig.NetworkMode.startsWith('container:')) return '';
   return config.Hostname || (hostConfig.NetworkMode === 'host' ? host.hostname() : id.slice(0, 12));
 }
 

@@ -132,7 +132,13 @@ export class Lifecycle {
     // Somebody else may stop or start it meanwhile.
     const isSo = unless('not-modified');
     if (isAlive(container)) await this.stop(container.id, options).catch(isSo);
-    await this.start(container.id).catch(isSo);
+    await this.start(container.id)
+      .catch(isSo)
+      .catch((error: unknown) => {
+        throw error instanceof EngineError
+          ? new EngineError(error.code, `Cannot restart container ${ref}: ${error.message}`, { cause: error })
+          : error;
+      });
     this.tell(container, 'restart');
   }
 
@@ -194,7 +200,7 @@ export class Lifecycle {
     try {
       opened = await this.#connectivity.open(container);
       await this.#connectivity.writeEtc(container.id);
-      const pid = await runtime.create(this.#startSpec(container));
+      const pid = await runtime.create(this.#startSpec(await this.#named(container)));
       await runtime.start(container.id);
       await this.#setState(container.id, {
         status: 'running',
@@ -214,6 +220,14 @@ export class Lifecycle {
     this.waiters.started(container.id);
     this.watch(container.id);
     return { value: undefined, steps: opened.steps };
+  }
+
+  /** Who shares another's network takes over its hostname. */
+  async #named(container: ContainerRecord): Promise<ContainerRecord> {
+    const mode = container.hostConfig.NetworkMode;
+    if (!mode.startsWith('container:')) return container;
+    const { Hostname, Domainname } = findContainer(this.#context.ledger, mode.slice('container:'.length)).config;
+    return this.#update(container.id, (record) => ({ ...record, config: { ...record.config, Hostname, Domainname } }));
   }
 
   async #takeBack(container: ContainerRecord, error: unknown): Promise<void> {

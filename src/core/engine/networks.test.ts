@@ -266,7 +266,7 @@ describe('refused in Docker’s words, and nothing has changed', () => {
       what: 'connecting a container of the host network',
       run: ({ engine }) => engine.networks.connect('net', 'hostly', {}),
       code: 'invalid',
-      text: 'container cannot be disconnected from host network or connected to host network',
+      text: 'container sharing network namespace with another container or host cannot be connected to any other network',
     },
     {
       what: 'disconnecting from the host network',

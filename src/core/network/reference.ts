@@ -10,6 +10,7 @@ export type ReferenceKind = 'network' | 'container';
 
 /** By full id, then name, then unique id prefix. Throws not-found, or invalid if it is ambiguous. */
 export function resolveReference<T extends Named>(kind: ReferenceKind, rows: Iterable<T>, ref: string): T {
+  if (kind === 'container' && ref === '') throw new EngineError('invalid', 'invalid name or ID supplied: ""');
   // The API writes a container's name with a leading slash.
   const name = kind === 'container' ? ref.replace(/^\//, '') : ref;
   const named: T[] = [];

@@ -59,7 +59,83 @@ export const ALLOWANCES: readonly Allowance[] = [
       return a.status === 500 && b.status >= 400 && b.status < 500 ? [a.body, b.body] : [a, b];
     },
   },
+  {
+    why: 'dockerd 20.10 keeps the namespace of a container that ended without networks, or did not start.',
+    path: /^containers › [^›]+ › NetworkSettings › hasSandbox(Key)?$/,
+    leave: ({ path, theirs, ours }, observed) =>
+      containerOf(path, observed).State.Running ? [theirs, ours] : [null, null],
+  },
+  {
+    why: 'dockerd 20.10 leaves what a failed start had done; a start is all or nothing here.',
+    path: /^(containers › [^›]+ › NetworkSettings › Networks|listed › [^›]+ › (NetworkSettings|Ports)) › /,
+    leave: ({ path, theirs, ours }, observed) =>
+      containerOf(path, observed).State.Error ? [null, null] : [theirs, ours],
+  },
+  {
+    why: 'A failed start is undone before it is told: dockerd 20.10 tells of the networks joined until then.',
+    path: /^events$/,
+    leave: ({ theirs, ours }, observed) => {
+      const failed = Object.entries(containersOf(observed)).filter(([, { State }]) => State.Error);
+      const isUndone = (line: string): boolean =>
+        /^network (dis)?connect /.test(line) && failed.some(([name]) => line.includes(`"container":"${name}"`));
+      return [without(theirs, isUndone), without(ours, isUndone)];
+    },
+  },
+  {
+    why: "There is no file of the host's own namespace.",
+    path: /^containers › [^›]+ › NetworkSettings › hasSandboxKey$/,
+    leave: ({ path, theirs, ours }, observed) =>
+      containerOf(path, observed).HostConfig.NetworkMode === 'host' ? [null, null] : [theirs, ours],
+  },
+  {
+    why: 'dockerd 20.10 tells twice that a running container is disconnected.',
+    path: /^events$/,
+    leave: ({ theirs, ours }) => {
+      const isAgain = (line: string, index: number, lines: string[]): boolean =>
+        line.startsWith('network disconnect ') && line === lines[index - 1];
+      return [(theirs as string[]).filter((line, index, lines) => !isAgain(line, index, lines)), ours];
+    },
+  },
+  {
+    why: 'dockerd 20.10 leaves the addresses that a container has lost in its hosts file.',
+    path: /^hosts › /,
+    leave: ({ theirs, ours }) => [without(theirs, (line) => !(ours as string[]).includes(line)), ours],
+  },
+  {
+    why: 'Later Docker lets the members of an internal IPv6 network speak to each other by all their addresses.',
+    path: /^host › ip6tables › filter DOCKER-ISOLATION-STAGE-1$/,
+    leave: ({ theirs, ours }) => {
+      const plainly = (lines: unknown): string[] =>
+        ((lines as string[] | undefined) ?? []).map((line) =>
+          / ! -[sd] /.test(line) ? line.replace(/ ! -i \S+ -o/, ' -o').replace(/( -i \S+) ! -o \S+/, '$1') : line,
+        );
+      return [plainly(theirs), plainly(ours)];
+    },
+  },
+  {
+    why: 'Later Docker writes this sentence with a small letter.',
+    path: /^answer$/,
+    leave: ({ theirs, ours }) => [
+      JSON.parse(JSON.stringify(theirs).replace("Invalid filter '", "invalid filter '")),
+      ours,
+    ],
+  },
 ];
+
+interface ObservedContainer {
+  readonly State: { readonly Running: boolean; readonly Error: string };
+  readonly HostConfig: { readonly NetworkMode: string };
+}
+
+const containersOf = (observed: Observation): Readonly<Record<string, ObservedContainer>> =>
+  observed['containers'] as Readonly<Record<string, ObservedContainer>>;
+
+/** The container that a path is of. */
+const containerOf = (path: string, observed: Observation): ObservedContainer =>
+  containersOf(observed)[path.split(' › ')[1]!] ?? {
+    State: { Running: false, Error: '' },
+    HostConfig: { NetworkMode: '' },
+  };
 
 interface ObservedNetwork {
   readonly EnableIPv6: boolean;

@@ -5,7 +5,8 @@
  * Never asked for, since it would part the two for good where we follow later Docker on purpose:
  * subnets with host bits set (20.10 takes them, later ones and we refuse them), two networks of one
  * name (20.10 allows them without CheckDuplicate), IPv6 without a subnet (20.10 has no pool for it),
- * ports that are bound and not exposed (20.10 leaves them out, which no client knows of).
+ * ports that are bound and not exposed (20.10 leaves them out, which no client knows of), refused
+ * networks without a subnet (20.10 spends a pool on them).
  */
 import { Random } from './random.ts';
 import type { Step } from './step.ts';
@@ -95,8 +96,10 @@ class Generator {
     }
   }
 
-  #isUsed(network: string): boolean {
-    return [...this.#containers.values()].some(({ isRunning, networks }) => isRunning && networks.has(network));
+  #isUsed(network: string, byStopped = false): boolean {
+    const isIn = ({ isRunning, networks }: KnownContainer): boolean =>
+      (isRunning || byStopped) && networks.has(network);
+    return [...this.#containers.values()].some(isIn);
   }
 
   /** A reference to something known, or now and then to something else. */
@@ -146,7 +149,7 @@ class Generator {
     if (random.chance(0.15)) options[`${BRIDGE}.enable_icc`] = random.pick(['false', 'true']);
     if (random.chance(0.15)) options[`${BRIDGE}.enable_ip_masquerade`] = random.pick(['false', 'true']);
     if (random.chance(0.1)) options[`${BRIDGE}.host_binding_ipv4`] = random.pick(['127.0.0.1', '198.51.100.1']);
-    if (random.chance(0.15)) options[`${BRIDGE}.name`] = `br${random.below(3)}`;
+    if (subnet && random.chance(0.25)) options[`${BRIDGE}.name`] = `br${random.below(3)}`;
     if (random.chance(0.1)) options['com.docker.network.driver.mtu'] = '1400';
     if (random.chance(0.1)) options['com.docker.network.container_iface_prefix'] = 'net';
     this.#networks.set(Name, { subnet, subnet6 });
@@ -182,8 +185,9 @@ class Generator {
   }
 
   #removeNetwork(): Step {
-    const name = this.#network();
-    if (!this.#isUsed(name)) this.#networks.delete(name);
+    const idle = [...this.#networks.keys()].filter((its) => !this.#isUsed(its, true));
+    const name = this.#random.chance(0.7) ? this.#ref(idle, ['missing', 'bridge']) : this.#network();
+    if (!this.#isUsed(plain(name))) this.#networks.delete(plain(name));
     return { method: 'DELETE', path: `/networks/${name}` };
   }
 
@@ -193,7 +197,8 @@ class Generator {
     if (free.length === 0) return this.#removeContainer();
     const name = random.pick(free);
     const mode = random.weighted({ network: 10, unsaid: 4, bridge: 2, none: 1, host: 1, container: 1 });
-    const network = this.#network();
+    // 20.10 looks up no short id here.
+    const network = this.#network().replace(':12', '');
     const NetworkMode = {
       network,
       unsaid: undefined,
@@ -210,9 +215,9 @@ class Generator {
     const PortBindings = random.chance(0.6) ? this.#ports() : undefined;
     const exposed = [
       ...Object.keys(PortBindings ?? {}),
-      ...(random.chance(0.25) ? [`${90 + random.below(3)}/${random.pick(['tcp', 'udp'])}`] : []),
+      ...(random.chance(0.25) ? [`${70 + random.below(3)}/${random.pick(['tcp', 'udp'])}`] : []),
     ];
-    this.#containers.set(name, { isRunning: false, networks: new Set(NetworkMode ? [NetworkMode] : ['bridge']) });
+    this.#containers.set(name, { isRunning: false, networks: new Set([plain(NetworkMode ?? 'bridge')]) });
     return {
       method: 'POST',
       path: `/containers/create?name=${name}`,
@@ -237,21 +242,31 @@ class Generator {
     };
   }
 
+  /**
+   * With the container port the host port rises, as dockerd's order of ports is one then: it sorts by
+   * the one or the other, and ports for which these disagree come as they were read, which is by chance.
+   */
   #ports(): Record<string, unknown> {
     const random = this.#random;
-    const ports: Record<string, unknown> = {};
-    for (let left = 1 + random.below(3); left > 0; left--) {
-      const key = `${80 + random.below(6)}/${random.pick(['tcp', 'tcp', 'udp'])}`;
-      const bindings = Array.from({ length: random.chance(0.15) ? 2 : 1 }, () => ({
-        ...(random.chance(0.3) ? { HostIp: random.pick(['127.0.0.1', '198.51.100.1', '0.0.0.0', '']) } : {}),
-        HostPort:
-          random.weighted({ one: 6, any: 2, range: 2 }) === 'one'
-            ? String(8000 + random.below(12))
-            : random.pick(['', '0', `${8100 + random.below(3)}-810${3 + random.below(3)}`]),
-      }));
-      ports[key] = bindings;
-    }
-    return ports;
+    const first = 8000 + 20 * random.below(3);
+    const numbers = [80, 81, 82, 83, 84, 85].filter(() => random.chance(0.4));
+    const anywhere = random.below(3);
+    const hostPort = (port: number, index: number): string => {
+      if (index < anywhere) return random.pick(['', '0']);
+      return port === 85 ? `${8100 + random.below(3)}-810${3 + random.below(3)}` : String(first + port - 80);
+    };
+    const entries = numbers.map((port, index): [string, object[]] => {
+      const binding = { HostPort: hostPort(port, index) };
+      const HostIp = random.pick(['127.0.0.1', '198.51.100.1', '0.0.0.0', '']);
+      const second = { HostIp: '127.0.0.1', HostPort: `${first + 10 + port - 80}` };
+      const bindings = random.chance(0.3) ? [{ HostIp, ...binding }] : [binding];
+      const isLast = index === numbers.length - 1 && port !== 85;
+      return [
+        `${port}/${random.pick(['tcp', 'tcp', 'udp'])}`,
+        isLast && random.chance(0.3) ? [...bindings, second] : bindings,
+      ];
+    });
+    return Object.fromEntries(entries);
   }
 
   #endpoint(network: string): Record<string, unknown> {
@@ -289,7 +304,7 @@ class Generator {
   #connect(): Step {
     const network = this.#network();
     const Container = this.#container();
-    this.#containers.get(plain(Container))?.networks.add(network);
+    this.#containers.get(plain(Container))?.networks.add(plain(network));
     return {
       method: 'POST',
       path: `/networks/${network}/connect`,
@@ -302,7 +317,7 @@ class Generator {
     const places = this.#containers.get(plain(Container))?.networks;
     const network =
       places && places.size > 0 && this.#random.chance(0.8) ? this.#random.pick([...places]) : this.#network();
-    places?.delete(network);
+    places?.delete(plain(network));
     return {
       method: 'POST',
       path: `/networks/${network.startsWith('container:') ? 'bridge' : network}/disconnect`,
@@ -335,27 +350,27 @@ class Generator {
       path: '/networks/create',
       body: { Name: 'wrong', CheckDuplicate: true, ...body },
     });
-    const pool = (...Config: object[]): Step => network({ IPAM: { Driver: 'default', Config } });
+    const pool = (Options: Record<string, string>, ...Config: object[]): Step =>
+      network({ IPAM: { Driver: 'default', Config }, Options });
     const container = (body: object, name = 'wrong'): Step => ({
       method: 'POST',
       path: `/containers/create?name=${name}`,
       body: { Image: 'busybox:1.36', Cmd: ['sleep', '1000'], ...body },
     });
     return random.pick<() => Step>([
-      () => network({ Name: '' }),
       () => network({ Name: random.pick(['bridge', 'host', 'none']) }),
       () => network({ Name: random.pick([...this.#networks.keys(), 'bridge']) }),
       () => network({ Driver: random.pick(['nonsense', 'host', 'null']) }),
-      () => network({ Options: { [`${BRIDGE}.enable_icc`]: 'maybe' } }),
-      () => network({ Options: { 'com.docker.network.driver.mtu': 'big' } }),
+      () => pool({ [`${BRIDGE}.enable_icc`]: 'maybe' }, { Subnet: '10.50.0.0/24' }),
+      () => pool({ 'com.docker.network.driver.mtu': 'big' }, { Subnet: '10.50.0.0/24' }),
       () => network({ Scope: 'swarm' }),
-      () => pool({ Subnet: 'nonsense' }),
-      () => pool({ Subnet: '10.50.0.0/24', Gateway: '10.51.0.1' }),
-      () => pool({ Subnet: '10.50.0.0/24', IPRange: '10.51.0.0/28' }),
-      () => pool({ Subnet: '10.50.0.0/24', AuxiliaryAddresses: { a: '10.51.0.9' } }),
-      () => pool({ Subnet: '172.17.0.0/16' }),
-      () => pool({ Subnet: '10.50.0.0/24' }, { Subnet: '10.50.0.0/25' }),
-      () => pool({ Gateway: '10.50.0.1' }),
+      () => pool({}, { Subnet: 'nonsense' }),
+      () => pool({}, { Subnet: '10.50.0.0/24', Gateway: '10.51.0.1' }),
+      () => pool({}, { Subnet: '10.50.0.0/24', IPRange: '10.51.0.0/28' }),
+      () => pool({}, { Subnet: '10.50.0.0/24', AuxiliaryAddresses: { a: '10.51.0.9' } }),
+      () => pool({}, { Subnet: '172.17.0.0/16' }),
+      () => pool({}, { Subnet: '10.50.0.0/24' }, { Subnet: '10.51.0.0/24' }),
+      () => pool({}, { Gateway: '10.50.0.1' }),
       () => container({ Image: 'missing:1' }),
       () => container({}, '-bad-'),
       () => container({}, random.pick([...this.#containers.keys(), 'wrong/name'])),

@@ -20,18 +20,22 @@ export class IdNames {
     });
   }
 
-  /** The text with names in the place of ids; ids that no step made are numbered as they come. */
+  /** The text with names in the place of ids. */
   normalise(text: string): string {
-    const others = new Map<string, string>();
-    const number = (kind: string, id: string): string => {
-      const key = `${kind} ${id}`;
-      if (!others.has(key)) others.set(key, `<${kind} ${others.size + 1}>`);
-      return others.get(key)!;
-    };
     let result = text;
     for (const [id, name] of this.#byId) {
       result = result.replaceAll(id, `<${name}>`).replaceAll(id.slice(0, 12), `<${name}:12>`);
     }
-    return result.replace(/[0-9a-f]{64}/g, (id) => number('id', id)).replace(/veth[0-9a-f]{7}/g, 'veth<some>');
+    return result.replace(/veth[0-9a-f]{7}/g, 'veth<some>');
   }
+}
+
+/** Numbers the ids that no step made as they come. */
+export function numberIds(text: string): string {
+  const known = new Map<string, string>();
+  return text.replace(/[0-9a-f]{64}/g, (id) => {
+    const number = known.get(id) ?? `<id ${known.size + 1}>`;
+    known.set(id, number);
+    return number;
+  });
 }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Api } from '../../support/api.ts';
 import type { NamespaceShell } from '../../support/shell.ts';
-import type { IdNames } from './names.ts';
+import { numberIds, type IdNames } from './names.ts';
 
 export type Observation = Readonly<Record<string, unknown>>;
 
@@ -13,7 +13,7 @@ interface Inspected {
   readonly State: { readonly Pid: number; readonly Running: boolean };
   readonly HostConfig: { readonly NetworkMode: string };
   readonly HostsPath: string;
-  readonly NetworkSettings: { readonly SandboxKey: string };
+  readonly NetworkSettings: { readonly SandboxID: string; readonly SandboxKey: string };
 }
 
 export async function observe(api: Api, shell: NamespaceShell, names: IdNames): Promise<Observation> {
@@ -67,7 +67,7 @@ export async function observe(api: Api, shell: NamespaceShell, names: IdNames): 
     }),
   );
   // Ids are in no order; names are.
-  return JSON.parse(canonical(JSON.parse(text))) as Observation;
+  return JSON.parse(numberIds(canonical(JSON.parse(text)))) as Observation;
 }
 
 /** JSON with sorted keys. */
@@ -147,11 +147,11 @@ const PATHS = ['ResolvConfPath', 'HostnamePath', 'HostsPath', 'LogPath'];
 function presentContainer(inspected: Inspected): object {
   const shown = omit(inspected, ['Id', 'Created', 'GraphDriver', ...PATHS]);
   const { Pid, StartedAt, FinishedAt, ...state } = shown['State'] as Record<string, unknown>;
-  const { SandboxKey, ...settings } = inspected.NetworkSettings;
+  const { SandboxID, SandboxKey, ...settings } = inspected.NetworkSettings;
   return {
     ...shown,
     State: { ...state, hasPid: Pid !== 0, started: isTime(StartedAt), finished: isTime(FinishedAt) },
-    NetworkSettings: { ...settings, hasSandboxKey: SandboxKey !== '' },
+    NetworkSettings: { ...settings, hasSandbox: SandboxID !== '', hasSandboxKey: SandboxKey !== '' },
   };
 }
 

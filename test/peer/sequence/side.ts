@@ -1,7 +1,7 @@
 /** One of the two engines: plays steps, and says what came of them. */
 import { Api, type Answer } from '../../support/api.ts';
 import { NamespaceShell } from '../../support/shell.ts';
-import { IdNames } from './names.ts';
+import { IdNames, numberIds } from './names.ts';
 import { canonical, observe, type Observation } from './observe.ts';
 import type { Step } from './step.ts';
 
@@ -55,7 +55,7 @@ export class Side {
     if (answer.status === 201 && id && name) this.#names.add(name, id);
     return {
       status: answer.status,
-      body: JSON.parse(this.#names.normalise(canonical(answer.body ?? null))) as unknown,
+      body: JSON.parse(numberIds(this.#names.normalise(canonical(answer.body ?? null)))) as unknown,
     };
   }
 
