@@ -89,6 +89,7 @@ test('a link follows the name and the address of the other container', async () 
   expect(address).not.toBe(before);
   expect((await exec('parent', 'cat', '/etc/hosts')).stdout).toContain(`${address}\tmy-db kid\n`);
   expect(await fetch('parent', `http://${address}/`)).toBe('child');
+  expect(await stage.docker('inspect', '-f', '{{.HostConfig.Links}}', 'parent')).toBe('[/kid:/parent/my-db]');
 });
 
 test('a link to nobody is refused, and a start without the other container too', async () => {

@@ -5,6 +5,7 @@ test.each([
   ['db', { target: 'db', alias: 'db' }],
   ['db:store', { target: 'db', alias: 'store' }],
   ['/db:store', { target: 'db', alias: 'store' }],
+  ['/db:/web/store', { target: 'db', alias: 'store' }],
 ])('%s', (text, link) => expect(parseLink(text)).toEqual(link));
 
 test("a link follows the other container's name and keeps its own alias", () => {

@@ -8,10 +8,10 @@ export interface Link {
   readonly alias: string;
 }
 
-/** `container:alias`; without an alias the container's name is one. */
+/** `container:alias`, or as inspection shows it, `/container:/own/alias`; without an alias the container's name is one. */
 export function parseLink(text: string): Link {
   const [target = '', alias] = text.replace(/^\//, '').split(':');
-  return { target, alias: alias ?? target };
+  return { target, alias: alias?.slice(alias.lastIndexOf('/') + 1) ?? target };
 }
 
 /** The links of a container, in another's new name. */

@@ -1,4 +1,5 @@
 /** Containers as the Engine API shows them. The order of the fields is Docker's. */
+import { parseLink } from '../../../core/container/links.ts';
 import type { ContainerConfig, HostConfig } from '../../../core/container/config.ts';
 import type { ContainerMount, ContainerRecord, ContainerState } from '../../../core/container/container.ts';
 import type { ContainerView, Health } from '../../../core/engine/engine.ts';
@@ -60,7 +61,7 @@ export function presentContainer(
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: execIds.length > 0 ? execIds : null,
-    HostConfig: presentHostConfig(container.hostConfig, version),
+    HostConfig: presentHostConfig(container, version),
     GraphDriver: { Data: surroundings.layers, Name: 'overlay2' },
     ...(size ? presentSize(size) : {}),
     Mounts: container.mounts.map(presentMount),
@@ -151,7 +152,8 @@ function presentMount({ type, name, source, destination, mode, writable, propaga
   };
 }
 
-function presentHostConfig(hostConfig: HostConfig, version: number): object {
+function presentHostConfig({ name, hostConfig: asked }: ContainerRecord, version: number): object {
+  const hostConfig: HostConfig = { ...asked, Links: presentLinks(name, asked.Links) };
   if (version <= SHOWS_KERNEL_MEMORY) return hostConfig;
   const { KernelMemory: _, KernelMemoryTCP: __, ...rest } = hostConfig;
   return rest;
@@ -213,4 +215,9 @@ export function statusText({ state }: ContainerRecord, now: number): string {
     case 'dead':
       return 'Dead';
   }
+}
+
+/** Both ends by their names: `/db:/web/store`. */
+function presentLinks(name: string, links: HostConfig['Links']): HostConfig['Links'] {
+  return links && links.map(parseLink).map(({ target, alias }) => `/${target}:/${name}/${alias}`);
 }
