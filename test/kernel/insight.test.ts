@@ -14,13 +14,17 @@ beforeAll(async () => {
   await stage.startDaemon();
   await loadBusybox(stage);
   await stage.docker('network', 'create', '--subnet', '10.60.0.0/24', 'lab');
-  await stage.docker(
-    ...['run', '-d', '--name', 'web', '--network', 'lab', '-p', '8080:80', 'busybox:1.36'],
-    ...['sh', '-c', `${SERVE} 80`],
-  );
+  await serve('web', '8080:80', '80');
 });
 
 afterAll(() => stage.close());
+
+/** A container whose web server listens at that place, published at that port. */
+function serve(name: string, published: string, listen: string): Promise<string> {
+  const program = `${SERVE} ${listen}`;
+  const where = ['--name', name, '--network', 'lab', '-p', published];
+  return stage.docker('run', '-d', ...where, 'busybox:1.36', 'sh', '-c', program);
+}
 
 const passerelle = (...words: readonly string[]): Promise<Outcome> =>
   runPasserelle(words, stage.directory, { PASSERELLE_HOST: stage.dockerHost });
@@ -187,10 +191,7 @@ describe('doctor', () => {
   });
 
   test('finds a program that listens to itself only, and one that does not listen', async () => {
-    await stage.docker(
-      ...['run', '-d', '--name', 'shy', '--network', 'lab', '-p', '8081:81', 'busybox:1.36'],
-      ...['sh', '-c', `${SERVE} 127.0.0.1:81`],
-    );
+    await serve('shy', '8081:81', '127.0.0.1:81');
     await stage.docker(
       'run',
       '-d',
