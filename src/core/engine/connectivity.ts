@@ -123,7 +123,9 @@ export class Connectivity {
         }
         const { [name]: place, ...others } = container.networks;
         if (!place) {
-          throw new EngineError('internal', `container ${container.id} is not connected to the network ${name}`);
+          // Docker says it in two ways.
+          const where = running ? `network ${name}` : `the network ${name}`;
+          throw new EngineError('internal', `container ${container.id} is not connected to ${where}`);
         }
         const record = { ...container, networks: others };
         draft.container.put(record);

@@ -302,7 +302,7 @@ describe('refused in Docker’s words, and nothing has changed', () => {
       what: 'disconnecting what is not connected',
       run: ({ engine }) => engine.networks.disconnect('pool', 'web'),
       code: 'internal',
-      text: (world) => `container ${id(world, 'web')} is not connected to the network pool`,
+      text: (world) => `container ${id(world, 'web')} is not connected to network pool`,
     },
     {
       what: 'an address on the default bridge',

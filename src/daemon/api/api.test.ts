@@ -150,6 +150,11 @@ describe('bodies', () => {
     ['GET', `/networks?filters=${encodeURIComponent('{"foo":["a"]}')}`, "invalid filter 'foo'"],
     ['GET', `/networks?filters=${encodeURIComponent('{"type":["a"]}')}`, "invalid filter: 'type'='a'"],
     ['GET', `/containers/json?filters=${encodeURIComponent('{"status":["a"]}')}`, "invalid filter 'status=a'"],
+    [
+      'GET',
+      `/containers/json?filters=${encodeURIComponent('{"health":["a"]}')}`,
+      'Unrecognised filter value for health: a',
+    ],
     ['GET', '/containers/%zz/json', 'invalid URL escape in "/containers/%zz/json"'],
   ])('%s %s', async (method, path, text) => {
     const answer = await call(method, path);

@@ -228,6 +228,10 @@ test.each([
 
 test.each([
   [{ status: 'created' }, 'Created'],
+  [{ status: 'running' }, 'Up 5 seconds'],
+  [{ status: 'running', health: 'starting' }, 'Up 5 seconds (health: starting)'],
+  [{ status: 'running', health: 'unhealthy' }, 'Up 5 seconds (unhealthy)'],
+  [{ status: 'paused', health: 'unhealthy' }, 'Up 5 seconds (Paused)'],
   [{ status: 'paused' }, 'Up 5 seconds (Paused)'],
   [{ status: 'restarting', exitCode: 2 }, 'Restarting (2) 5 seconds ago'],
   [{ status: 'exited', exitCode: 137 }, 'Exited (137) 5 seconds ago'],
