@@ -40,7 +40,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     why: 'dockerd 20.10 isolates networks without IPv6 in ip6tables too, which nothing passes.',
     path: /^host › ip6tables › filter DOCKER-ISOLATION-STAGE-/,
     leave: ({ theirs, ours }, observed) => {
-      const bridges = Object.entries(observed['networks'] as Record<string, ObservedNetwork>)
+      const bridges = Object.entries(networksOf(observed))
         .filter(([, { EnableIPv6 }]) => !EnableIPv6)
         .map(([name, { Options }]) => Options['com.docker.network.bridge.name'] ?? `br-${name.replace('>', ':12>')}`);
       return [without(theirs, (line) => bridges.some((bridge) => line.includes(` ${bridge} `))), ours];
@@ -97,9 +97,33 @@ export const ALLOWANCES: readonly Allowance[] = [
     },
   },
   {
-    why: 'dockerd 20.10 leaves the addresses that a container has lost in its hosts file.',
+    why: 'On disconnect dockerd 20.10 leaves the lines of lost addresses in the hosts file, or takes others away.',
     path: /^hosts › /,
-    leave: ({ theirs, ours }) => [without(theirs, (line) => !(ours as string[]).includes(line)), ours],
+    leave: ({ theirs, ours }) => {
+      const own = /\t(<c\d('\d+)?:12>|host-c\d)$/;
+      return [without(theirs, own), without(ours, own)];
+    },
+  },
+  {
+    why: 'In later Docker nothing leads out of an internal network: neither a gateway nor a default route.',
+    path: /^(containers|listed) › [^›]+ › NetworkSettings › Networks › [^›]+ › (IPv6)?Gateway$/,
+    leave: ({ path, theirs, ours }, observed) => {
+      const name = path.split(' › ').at(-2);
+      const its = Object.values(networksOf(observed)).find(({ Name }) => Name === name);
+      return its?.Internal && ours === '' ? [null, null] : [theirs, ours];
+    },
+  },
+  {
+    why: 'In later Docker nothing leads out of an internal network: neither a gateway nor a default route.',
+    path: /^sandboxes › [^›]+ › routes6? › .*"dst":"default"/,
+    leave: ({ path, theirs, ours }, observed) => {
+      const gateway = (JSON.parse(path.split(' › ')[3]!) as { gateway?: string }).gateway;
+      const isInternal = Object.values(containerOf(path, observed).NetworkSettings.Networks).some(
+        ({ Gateway, IPv6Gateway, NetworkID }) =>
+          [Gateway, IPv6Gateway].includes(gateway ?? '') && networksOf(observed)[NetworkID]?.Internal,
+      );
+      return isInternal && ours === undefined ? [null, null] : [theirs, ours];
+    },
   },
   {
     why: 'Later Docker lets the members of an internal IPv6 network speak to each other by all their addresses.',
@@ -125,6 +149,13 @@ export const ALLOWANCES: readonly Allowance[] = [
 interface ObservedContainer {
   readonly State: { readonly Running: boolean; readonly Error: string };
   readonly HostConfig: { readonly NetworkMode: string };
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, ObservedPlace>> };
+}
+
+interface ObservedPlace {
+  readonly NetworkID: string;
+  readonly Gateway: string;
+  readonly IPv6Gateway: string;
 }
 
 const containersOf = (observed: Observation): Readonly<Record<string, ObservedContainer>> =>
@@ -135,9 +166,15 @@ const containerOf = (path: string, observed: Observation): ObservedContainer =>
   containersOf(observed)[path.split(' › ')[1]!] ?? {
     State: { Running: false, Error: '' },
     HostConfig: { NetworkMode: '' },
+    NetworkSettings: { Networks: {} },
   };
 
+const networksOf = (observed: Observation): Readonly<Record<string, ObservedNetwork>> =>
+  observed['networks'] as Readonly<Record<string, ObservedNetwork>>;
+
 interface ObservedNetwork {
+  readonly Name: string;
+  readonly Internal: boolean;
   readonly EnableIPv6: boolean;
   readonly Options: Readonly<Record<string, string>>;
 }

@@ -23,6 +23,7 @@ interface KnownContainer {
 
 const NETWORKS = ['n0', 'n1', 'n2', 'n3', 'n4'];
 const CONTAINERS = ['c0', 'c1', 'c2', 'c3', 'c4', 'c5'];
+const PREDEFINED = new Set(['bridge', 'host', 'none']);
 const BRIDGE = 'com.docker.network.bridge';
 
 const ACTIONS = {
@@ -288,13 +289,21 @@ class Generator {
   }
 
   #change(action: 'start' | 'stop' | 'kill' | 'restart' | 'pause' | 'unpause'): Step {
-    const wanted = [...this.#containers].filter(([, { isRunning }]) => isRunning !== (action === 'start'));
+    // 20.10 joins several networks of the user's in an order of chance.
+    const isOrdered = ({ networks }: KnownContainer): boolean =>
+      [...networks].filter((name) => !PREDEFINED.has(name)).length < 2;
+    const starts = action === 'start' || action === 'restart';
+    const able = [...this.#containers].filter(([, known]) => !starts || isOrdered(known));
+    const wanted = able.filter(([, { isRunning }]) => isRunning !== (action === 'start'));
     const name = this.#random.chance(0.85)
       ? this.#ref(
           wanted.map(([name]) => name),
-          [...this.#containers.keys(), 'missing'],
+          [...able.map(([its]) => its), 'missing'],
         )
-      : this.#container();
+      : this.#ref(
+          able.map(([its]) => its),
+          ['missing'],
+        );
     const known = this.#containers.get(plain(name));
     if (known && !action.endsWith('pause')) known.isRunning = action === 'start' || action === 'restart';
     const signal = action === 'kill' && this.#random.chance(0.3) ? '?signal=SIGKILL' : '';

@@ -1,4 +1,5 @@
 /** One of the two engines: plays steps, and says what came of them. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Api, type Answer } from '../../support/api.ts';
 import { NamespaceShell } from '../../support/shell.ts';
 import { IdNames, numberIds } from './names.ts';
@@ -42,6 +43,8 @@ export class Side {
       if (PREDEFINED.has(Name)) this.#names.add(Name, Id);
       else await this.#api.call('DELETE', `/networks/${Id}`);
     }
+    // What is told of the last removals comes after their answers.
+    await sleep(100);
     this.#events = [];
   }
 
