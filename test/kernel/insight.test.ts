@@ -1,4 +1,5 @@
 /** Explain, plan, doctor, graph, trace and snapshot on a real host, which is broken on purpose. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HOST_ADDRESS, Stage } from '../../scripts/stage.ts';
 import { parseListing } from '../../src/core/firewall/parse.ts';
@@ -217,6 +218,8 @@ describe('doctor', () => {
   });
 
   test('repairs what is the engine’s own, after showing how', async () => {
+    // Half a second after the last change the engine looks by itself: it must not be the one that repairs.
+    await sleep(1500);
     await onHost('sysctl -qw net.ipv4.ip_forward=0');
     const { out } = await passerelle('doctor', '--fix', '-y');
     expect(out).toContain('~ sysctl net/ipv4/ip_forward = 0 -> sysctl net/ipv4/ip_forward = 1');
