@@ -94,27 +94,30 @@ const wanted = WORKS.filter(({ name, quick }) =>
   options.only.length > 0 ? options.only.includes(name) : quick || !options.quick,
 );
 const begun = new Date();
-try {
-  for (const work of wanted) {
-    say(`${work.name}: ${work.about}`);
-    const before = performance.now();
+const machine = await describeMachine(begun);
+for (const work of wanted) {
+  if (interrupted) break;
+  say(`${work.name}: ${work.about}`);
+  const before = performance.now();
+  try {
     await work.run(benchFor(work));
-    await close(own);
-    say(`${work.name}: ${((performance.now() - before) / 1000).toFixed(0)} s`);
+  } catch (error) {
+    // What another piece of work found is not lost by it.
+    if (!interrupted) console.error(error);
+    process.exitCode = 1;
   }
-} catch (error) {
-  if (!interrupted) console.error(error);
-  process.exitCode = 1;
-} finally {
-  if (!interrupted) await closeAll();
+  await close(own);
+  say(`${work.name}: ${((performance.now() - before) / 1000).toFixed(0)} s`);
+  if (options.write && !interrupted) await write();
+}
+
+async function write(): Promise<void> {
+  const folder = resolve(import.meta.dirname, '..', 'bench');
+  await writeFile(join(folder, 'RESULTS.md'), printMarkdown(sheet, wanted, machine));
+  await writeFile(join(folder, 'results.svg'), drawChart(sheet));
 }
 
 if (!interrupted) {
-  const machine = await describeMachine(begun);
+  await closeAll();
   console.log(printText(sheet));
-  if (options.write && process.exitCode === undefined) {
-    const folder = resolve(import.meta.dirname, '..', 'bench');
-    await writeFile(join(folder, 'RESULTS.md'), printMarkdown(sheet, wanted, machine));
-    await writeFile(join(folder, 'results.svg'), drawChart(sheet));
-  }
 }

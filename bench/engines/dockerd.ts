@@ -25,9 +25,7 @@ export async function openDockerd({ flags = [] }: EngineOptions = {}): Promise<E
     },
     async restart() {
       await dockerd.stop();
-      const starting = dockerd.launch();
-      const time = await answering(dockerd.socket);
-      await starting;
+      const [time] = await Promise.all([answering(dockerd.socket), dockerd.launch()]);
       return time;
     },
     async close() {

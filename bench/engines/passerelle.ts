@@ -28,9 +28,7 @@ export async function openPasserelle(
     },
     async restart() {
       await stage.stopDaemon();
-      const starting = stage.startDaemon(...options);
-      const time = await answering(stage.socket);
-      await starting;
+      const [time] = await Promise.all([answering(stage.socket), stage.startDaemon(...options)]);
       return time;
     },
     async close() {

@@ -18,7 +18,7 @@ export const latency: Work = {
   async run(bench) {
     const engines = await bench.open(['dockerd', 'iptables', 'nftables'], { flags: ['--userland-proxy=false'] });
     const sizes = bench.quick ? [1, 1000] : [1, 100, 1000, 5000];
-    await bench.rounds(engines, bench.quick ? 1 : 3, async (engine, note) => {
+    await bench.rounds(engines, bench.quick ? 1 : 2, async (engine, note) => {
       for (const size of sizes) {
         const last = FIRST + size - 1;
         const its = engine.name === 'dockerd' ? DOCKERD_PORTS : size;

@@ -46,7 +46,7 @@ export const plugins: Work = {
     "To be compared with the network's share of our start and removal.",
   quick: false,
   async run(bench) {
-    await bench.rounds([netavark, cni], 3, async (plugin, note) => {
+    await bench.rounds([netavark, cni], 2, async (plugin, note) => {
       const folder = await mkdtemp(join(tmpdir(), 'bench-plugin-'));
       const host = `bench-${plugin.name}-${process.pid}`;
       const guest = `${host}-guest`;

@@ -29,7 +29,7 @@ export const restore: Work = {
         (await memoryOf(engine)).resident / 1e6,
       );
     }
-    await bench.rounds(engines, 3, async (engine, note) => {
+    await bench.rounds(engines, 2, async (engine, note) => {
       note(`start with ${NETWORKS} networks and ${ENDPOINTS} endpoints`, 'ms', await engine.restart());
     });
   },
