@@ -40,9 +40,11 @@ const shared: Engine[] = [];
 const own: Engine[] = [];
 
 async function open(engines: Engine[], peers: readonly Peer[], settings?: EngineOptions): Promise<readonly Engine[]> {
+  // The namespaces of both sets are there at the same time.
+  const name = engines === shared ? 'bench' : 'bench-own';
   for (const peer of peers) {
     if (peer !== 'dockerd' && peer !== 'iptables' && peer !== 'nftables') throw new Error(`${peer} has no daemon`);
-    const engine = await (peer === 'dockerd' ? openDockerd(settings) : openPasserelle(peer, settings));
+    const engine = await (peer === 'dockerd' ? openDockerd(name, settings) : openPasserelle(name, peer, settings));
     engines.push(engine);
   }
   return engines;

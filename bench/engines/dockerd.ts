@@ -6,8 +6,8 @@ import { run } from '../process.ts';
 import { CONNECTIONS, type Engine, type EngineOptions } from './engine.ts';
 import { answering } from './ready.ts';
 
-export async function openDockerd({ flags = [] }: EngineOptions = {}): Promise<Engine> {
-  const dockerd = await Dockerd.start('bench-dockerd', flags);
+export async function openDockerd(name: string, { flags = [] }: EngineOptions = {}): Promise<Engine> {
+  const dockerd = await Dockerd.start(`${name}-dockerd`, flags);
   const archive = join(dockerd.directory, 'busybox.tar');
   await writeBusyboxArchive(archive);
   const { code, stderr } = await dockerd.docker('load', '-i', archive);

@@ -6,10 +6,11 @@ import { CONNECTIONS, type Engine, type EngineOptions } from './engine.ts';
 import { answering } from './ready.ts';
 
 export async function openPasserelle(
+  name: string,
   backend: 'iptables' | 'nftables',
   { flags = [] }: EngineOptions = {},
 ): Promise<Engine> {
-  const stage = await Stage.set(`bench-${backend}`);
+  const stage = await Stage.set(`${name}-${backend}`);
   // Ours always lets containers live on.
   const options = ['--firewall-backend', backend, ...flags.filter((flag) => flag !== '--live-restore')];
   await stage.startDaemon(...options);
