@@ -28,12 +28,12 @@ export function printText(sheet: Sheet): string {
 }
 
 export function printMarkdown(sheet: Sheet, works: readonly Work[], machine: Machine): string {
-  const sections = works.map(({ name, about }) => {
+  const sections = works.flatMap(({ name, about }) => {
     const rows = sheet
       .measures()
       .filter(({ work }) => work === name)
       .flatMap(rowsOf);
-    return `## ${name}\n\n${about}\n\n${table(HEADINGS, rows)}\n`;
+    return rows.length === 0 ? [] : [`## ${name}\n\n${about}\n\n${table(HEADINGS, rows)}\n`];
   });
   return `# Results
 

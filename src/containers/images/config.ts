@@ -115,7 +115,7 @@ export function readImageConfig(content: Uint8Array): ImageConfig {
 /** What containers inherit: nothing that the image leaves out. */
 export function containerConfig(image: ImageConfig): Partial<ContainerConfig> {
   const entries = Object.entries(image.config ?? {}).filter(([, value]) => value !== null && value !== undefined);
-  return Object.fromEntries(entries) as Partial<ContainerConfig>;
+  return Object.fromEntries(entries);
 }
 
 /** Where an image stands in this store, beyond its own configuration. */

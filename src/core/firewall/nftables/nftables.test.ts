@@ -44,6 +44,7 @@ describe('the table', () => {
         jump user
         ct state established,related accept
         iifname . oifname @talking accept
+        ip saddr . ip daddr . meta l4proto . th dport @linked accept
         iifname @internal drop
         oifname @internal drop
         iifname @bridges oifname @bridges ct status ! dnat drop
