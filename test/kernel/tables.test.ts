@@ -101,6 +101,10 @@ test('nft lists what the layout means', async () => {
     		elements = { "net-test" . "net-test" }
     	}
 
+    	set linked {
+    		type ipv4_addr . ipv4_addr . inet_proto . inet_service
+    	}
+
     	set published {
     		type ipv4_addr . inet_proto . inet_service
     		elements = { 172.18.0.2 . tcp . 80 }
@@ -166,6 +170,7 @@ test('nft lists what the layout means', async () => {
     		jump user comment "385941c3"
     		ct state established,related accept comment "978c27d0"
     		iifname . oifname @talking accept comment "3bb5e1cd"
+    		ip saddr . ip daddr . meta l4proto . th dport @linked accept comment "eef17f5a"
     		iifname @internal drop comment "74b93ab0"
     		oifname @internal drop comment "3e5602ca"
     		iifname @bridges oifname @bridges ct status ! dnat drop comment "dc26529e"
