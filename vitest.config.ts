@@ -11,7 +11,7 @@ export default defineConfig({
           name: 'kernel',
           include: ['test/kernel/**/*.test.ts'],
           pool: 'forks',
-          // Once in a few runs on a loaded machine the output of a short exec was missing to docker-py.
+          // Time-outs of real clients on a loaded machine get a second chance.
           retry: 1,
           testTimeout: 60_000,
           hookTimeout: 120_000,

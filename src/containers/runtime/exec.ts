@@ -165,7 +165,8 @@ function closeWhenIdle(sockets: readonly Socket[], taken: () => boolean): void {
     const now = sockets.reduce((sum, socket) => sum + socket.bytesRead, 0);
     if (sockets.every((socket) => socket.destroyed)) return;
     if (now === read && taken()) for (const socket of sockets) socket.destroy();
-    else setTimeout(check, LAST_OUTPUT, now).unref();
+    // After a stall the timer comes before what waits in the pipes is read: look once that has been.
+    else setTimeout(() => setImmediate(check, now), LAST_OUTPUT).unref();
   };
   check(-1);
 }
