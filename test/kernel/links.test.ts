@@ -77,8 +77,11 @@ test('with nftables too', async () => {
   await expectMetOnExposedPorts();
 });
 
-test('a link follows the name and the address of the other container', async () => {
+test('a link follows the name and the address of the other container; what the user wrote beside it stays', async () => {
+  await stage.docker('network', 'create', 'other');
+  await stage.docker('exec', 'parent', 'sh', '-c', 'printf "192.0.2.9\\tby-hand\\n" >> /etc/hosts');
   await stage.docker('rename', 'child', 'kid');
+  await stage.docker('network', 'connect', 'other', 'parent');
   const before = await addressOf('kid');
   await stage.docker('stop', '-t', '0', 'kid');
   expect((await stage.onHost('iptables', ['-S', 'DOCKER'])).stdout).not.toContain('--dport 80');
@@ -87,7 +90,10 @@ test('a link follows the name and the address of the other container', async () 
   await stage.docker('start', 'kid');
   const address = await addressOf('kid');
   expect(address).not.toBe(before);
-  expect((await exec('parent', 'cat', '/etc/hosts')).stdout).toContain(`${address}\tmy-db kid\n`);
+  await stage.docker('network', 'disconnect', 'other', 'parent');
+  const own = `${await addressOf('parent')}\t${await stage.docker('inspect', '-f', '{{.Config.Hostname}}', 'parent')}`;
+  const hosts = (await exec('parent', 'cat', '/etc/hosts')).stdout.trim().split('\n').slice(6);
+  expect(hosts).toEqual([own, '192.0.2.9\tby-hand', `${address}\tmy-db kid`]);
   expect(await fetch('parent', `http://${address}/`)).toBe('child');
   expect(await stage.docker('inspect', '-f', '{{.HostConfig.Links}}', 'parent')).toBe('[/kid:/parent/my-db]');
 });

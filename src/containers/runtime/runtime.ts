@@ -139,6 +139,10 @@ export class ConmonRuntime implements Runtime {
     }
   }
 
+  readEtc(id: string, file: EtcFile): Promise<string> {
+    return readFile(this.etcPath(id, file), 'utf8');
+  }
+
   etcPath(id: string, file: EtcFile): string {
     return etcPath(this.#paths(id), file);
   }

@@ -18,11 +18,13 @@ import {
   outsideResolvConf,
   parseResolvConf,
   printResolvConf,
+  RESOLVER_ADDRESS,
+  updateHosts,
   type HostsEntry,
 } from './etc.ts';
 import { KernelError } from './kernel.ts';
 import { isAlive } from './lifecycle.ts';
-import { linkedContainers, linkingContainers, refuseDeadLinks, settleLinks } from './links.ts';
+import { linkAliases, linkedContainers, linkingContainers, refuseDeadLinks, settleLinks } from './links.ts';
 import { findContainer, findNetwork } from './lookup.ts';
 import type { Draft, Records } from './records.ts';
 import { SocketError } from './sockets.ts';
@@ -95,7 +97,7 @@ export class Connectivity {
       }, options),
     );
     if (!options?.dryRun && isAlive(before) && change.value) {
-      await this.writeEtc(containerId);
+      await this.updateEtc(containerId);
       this.tellNetwork('connect', change.value, containerId);
     }
     return { value: undefined, steps: change.steps };
@@ -138,7 +140,7 @@ export class Connectivity {
       }, options),
     );
     if (!options.dryRun) {
-      if (isAlive(before)) await this.writeEtc(containerId);
+      if (isAlive(before)) await this.updateEtc(containerId);
       if (change.value) this.tellNetwork('disconnect', change.value, containerId);
     }
     return { value: undefined, steps: change.steps };
@@ -148,35 +150,57 @@ export class Connectivity {
     return endpointsOf(this.#context.ledger, containerId);
   }
 
-  /** Writes the hosts files of the containers that are linked to one which has a new address. */
+  /** Tells the containers that are linked to one which has a new address. */
   async tellLinking(container: ContainerRecord): Promise<void> {
-    for (const { id } of linkingContainers(this.#context.ledger, container)) await this.writeEtc(id);
+    for (const { id } of linkingContainers(this.#context.ledger, container)) await this.updateEtc(id);
   }
 
-  /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf as the records now call for them. */
+  /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf for a container that is to be started. */
   async writeEtc(containerId: string): Promise<void> {
-    const { ledger, runtime, host, settings } = this.#context;
+    const { ledger, runtime } = this.#context;
     const container = findContainer(ledger, containerId);
-    const mode = container.hostConfig.NetworkMode;
     // A container in another's namespace shares that one's files.
-    if (mode.startsWith('container:')) return;
+    if (container.hostConfig.NetworkMode.startsWith('container:')) return;
     const { Hostname, Domainname } = container.config;
-    await runtime.writeEtc(containerId, 'hosts', hostsFile(this.#hosts(container)));
+    const hosts = hostsFile([...this.#extraHosts(container), ...this.#addresses(container)]);
+    await runtime.writeEtc(containerId, 'hosts', hosts);
     await runtime.writeEtc(containerId, 'hostname', `${Hostname}${Domainname ? `.${Domainname}` : ''}\n`);
-    const { Dns, DnsSearch, DnsOptions } = container.hostConfig;
+    await this.#writeResolvConf(container);
+  }
+
+  /** Brings a running container's files up to date. What was written into them since its start stays. */
+  async updateEtc(containerId: string): Promise<void> {
+    const { ledger, runtime } = this.#context;
+    const container = findContainer(ledger, containerId);
+    if (container.hostConfig.NetworkMode.startsWith('container:')) return;
+    const owned = new Set([ownNames(container)[0]!, ...linkAliases(container)]);
+    const hosts = await runtime.readEtc(containerId, 'hosts');
+    const updated = updateHosts(hosts, this.#addresses(container), owned);
+    if (updated !== hosts) await runtime.writeEtc(containerId, 'hosts', updated);
+    const { servers } = parseResolvConf(await runtime.readEtc(containerId, 'resolv.conf'));
+    if (servers.includes(RESOLVER_ADDRESS) !== this.#hasResolver(containerId)) await this.#writeResolvConf(container);
+  }
+
+  async #writeResolvConf(container: ContainerRecord): Promise<void> {
+    const { runtime, host, settings } = this.#context;
+    const { Dns, DnsSearch, DnsOptions, NetworkMode } = container.hostConfig;
     const asked = {
       dns: Dns?.length ? Dns : settings.dns,
       dnsSearch: DnsSearch?.length ? DnsSearch : settings.dnsSearch,
       dnsOptions: DnsOptions?.length ? DnsOptions : settings.dnsOptions,
     };
     const outside = parseResolvConf(await host.resolvConf());
-    const named = this.endpointsOf(containerId).some(({ network }) => !isPredefined(network.name));
-    const conf = named ? insideResolvConf(outside, asked) : outsideResolvConf(outside, asked);
+    const conf = this.#hasResolver(container.id) ? insideResolvConf(outside, asked) : outsideResolvConf(outside, asked);
     await runtime.writeEtc(
-      containerId,
+      container.id,
       'resolv.conf',
-      mode === 'host' && !asked.dns.length ? await host.resolvConf() : printResolvConf(conf),
+      NetworkMode === 'host' && !asked.dns.length ? await host.resolvConf() : printResolvConf(conf),
     );
+  }
+
+  /** Whether our name server answers in the container. */
+  #hasResolver(containerId: string): boolean {
+    return this.endpointsOf(containerId).some(({ network }) => !isPredefined(network.name));
   }
 
   async #change<T>(decide: (draft: Draft) => T, options?: ChangeOptions): Promise<Change<T>> {
@@ -196,10 +220,9 @@ export class Connectivity {
     });
   }
 
-  #hosts(container: ContainerRecord): HostsEntry[] {
+  #extraHosts({ hostConfig }: ContainerRecord): HostsEntry[] {
     const { ledger, settings } = this.#context;
-    const entries: HostsEntry[] = [];
-    for (const extra of container.hostConfig.ExtraHosts ?? []) {
+    return (hostConfig.ExtraHosts ?? []).map((extra) => {
       const at = extra.indexOf(':');
       const address = extra.slice(at + 1);
       const bridge = ledger.network.where('name', 'bridge')[0];
@@ -207,19 +230,27 @@ export class Connectivity {
       if (address === 'host-gateway' && !gateway) {
         throw new EngineError('invalid', 'unable to derive the IP value for host-gateway');
       }
-      entries.push({ address: address === 'host-gateway' ? gateway! : address, names: [extra.slice(0, at)] });
-    }
-    for (const { alias, address, container: other } of linkedContainers(ledger, container)) {
-      entries.push({ address, names: [...new Set([alias, other.config.Hostname, other.name])] });
-    }
-    const { Hostname, Domainname } = container.config;
-    const names = Domainname ? [`${Hostname}.${Domainname}`, Hostname] : [Hostname];
-    for (const { endpoint } of this.endpointsOf(container.id)) {
-      for (const address of [endpoint.ipv4, endpoint.ipv6])
-        if (address) entries.push({ address: hostAddress(address), names });
-    }
-    return entries;
+      return { address: address === 'host-gateway' ? gateway! : address, names: [extra.slice(0, at)] };
+    });
   }
+
+  /** What changes while the container runs: the addresses of the containers that it is linked to, and its own. */
+  #addresses(container: ContainerRecord): HostsEntry[] {
+    const linked = linkedContainers(this.#context.ledger, container).map(({ alias, address, container: other }) => ({
+      address,
+      names: [...new Set([alias, other.config.Hostname, other.name])],
+    }));
+    const names = ownNames(container);
+    const own = this.endpointsOf(container.id).flatMap(({ endpoint: { ipv4, ipv6 } }) =>
+      [ipv4, ipv6].filter(Boolean).map((address) => ({ address: hostAddress(address), names })),
+    );
+    return [...linked, ...own];
+  }
+}
+
+/** A container's own names in its hosts file. */
+function ownNames({ config: { Hostname, Domainname } }: ContainerRecord): readonly string[] {
+  return Domainname ? [`${Hostname}.${Domainname}`, Hostname] : [Hostname];
 }
 
 function refuseRemoved({ id, state }: ContainerRecord): void {

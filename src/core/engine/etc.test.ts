@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { hostsFile, insideResolvConf, outsideResolvConf, parseResolvConf, printResolvConf } from './etc.ts';
+import {
+  hostsFile,
+  insideResolvConf,
+  outsideResolvConf,
+  parseResolvConf,
+  printResolvConf,
+  updateHosts,
+} from './etc.ts';
 
 const NOTHING = { dns: [], dnsSearch: [], dnsOptions: [] };
 const HOST = parseResolvConf('nameserver 192.0.2.53\nsearch example.org lan\noptions timeout:1 attempts:2\n');
@@ -16,6 +23,40 @@ test('hosts: the fixed lines, then one for each entry', () => {
     '172.18.0.2\tweb.example.org web',
     '',
   ]);
+});
+
+test('hosts, brought up to date: our own lines come and go, all others stay as they are', () => {
+  const before = hostsFile([
+    { address: '192.0.2.7', names: ['extra'] },
+    { address: '172.17.0.2', names: ['db', 'child'] },
+    { address: '172.17.0.3', names: ['web'] },
+  ]);
+  const edited = `${before}# by hand\n10.0.0.9 web\n10.0.0.8\tother web\n\n\n10.0.0.7\tlast`;
+  const entries = [
+    { address: '172.17.0.9', names: ['db', 'kid'] },
+    { address: '172.17.0.3', names: ['web'] },
+    { address: '172.18.0.2', names: ['web'] },
+  ];
+  const after = updateHosts(edited, entries, new Set(['web', 'db']));
+  expect(after.split('\n').slice(6)).toEqual([
+    '192.0.2.7\textra',
+    '172.17.0.3\tweb',
+    '# by hand',
+    '10.0.0.9 web',
+    '10.0.0.8\tother web',
+    '',
+    '',
+    '10.0.0.7\tlast',
+    '172.17.0.9\tdb kid',
+    '172.18.0.2\tweb',
+    '',
+  ]);
+  expect(updateHosts(after, entries, new Set(['web', 'db']))).toBe(after);
+});
+
+test('hosts: the fixed lines are no container’s own, even one that is called localhost', () => {
+  const text = hostsFile([{ address: '172.17.0.2', names: ['localhost'] }]);
+  expect(updateHosts(text, [], new Set(['localhost']))).toBe(hostsFile([]));
 });
 
 describe('resolv.conf', () => {

@@ -16,7 +16,24 @@ export interface HostsEntry {
 
 /** The fixed lines, then `entries`: extra hosts, links and the container's own addresses. */
 export function hostsFile(entries: readonly HostsEntry[]): string {
-  return [...FIXED, ...entries.map(({ address, names }) => `${address}\t${names.join(' ')}`), ''].join('\n');
+  return [...FIXED, ...entries.map(hostsLine), ''].join('\n');
+}
+
+const hostsLine = ({ address, names }: HostsEntry): string => `${address}\t${names.join(' ')}`;
+
+/**
+ * A hosts file that may have been written to since, with `entries` in it and no others of the
+ * `owned` first names. Everything else stays where it is.
+ */
+export function updateHosts(text: string, entries: readonly HostsEntry[], owned: ReadonlySet<string>): string {
+  const wanted = new Set(entries.map(hostsLine));
+  const isKept = (line: string): boolean => {
+    const [, name = ''] = /^\S+\t(\S+)/.exec(line) ?? [];
+    return wanted.has(line) || FIXED.includes(line) || !owned.has(name);
+  };
+  const kept = text.replace(/\n$/, '').split('\n').filter(isKept);
+  const missing = [...wanted].filter((line) => !kept.includes(line));
+  return [...kept, ...missing, ''].join('\n');
 }
 
 export interface ResolvConf {
@@ -53,6 +70,9 @@ export function printResolvConf({ servers, search, options }: ResolvConf): strin
 
 const isLoopback = (server: string): boolean => server.startsWith('127.') || server === '::1';
 
+/** Where containers on user-defined networks find our name server. */
+export const RESOLVER_ADDRESS = '127.0.0.11';
+
 /** Used where the host has no server that a container could reach, as Docker does. */
 const PUBLIC_SERVERS = ['8.8.8.8', '8.8.4.4'];
 
@@ -78,5 +98,5 @@ export function outsideResolvConf(host: ResolvConf, asked: ResolverSettings): Re
 export function insideResolvConf(host: ResolvConf, asked: ResolverSettings): ResolvConf {
   const { search, options } = outsideResolvConf(host, asked);
   const ndots = options.some((option) => option.startsWith('ndots:'));
-  return { servers: ['127.0.0.11'], search, options: ndots ? options : [...options, 'ndots:0'] };
+  return { servers: [RESOLVER_ADDRESS], search, options: ndots ? options : [...options, 'ndots:0'] };
 }

@@ -8,6 +8,10 @@ import { isAlive } from './lifecycle.ts';
 import { findContainer } from './lookup.ts';
 import type { Draft, Records } from './records.ts';
 
+/** The names that a container has for those that it is linked to. */
+export const linkAliases = (container: ContainerRecord): readonly string[] =>
+  linksOf(container).map((text) => parseLink(text).alias);
+
 /** Those that have a place there, which they have while they run; in the order of the links. */
 export function linkedContainers(
   records: Records,

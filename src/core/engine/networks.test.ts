@@ -103,6 +103,26 @@ describe('connect and disconnect', () => {
     await world.expectSound();
   });
 
+  test('what was written into a running container’s files stays', async () => {
+    const world = await World.start();
+    await world.network('net');
+    await world.network('more');
+    const id = await world.run('web', { network: 'net' });
+    const append = async (file: 'hosts' | 'resolv.conf', line: string): Promise<void> =>
+      world.runtime.writeEtc(id, file, world.runtime.etcFile(id, file)! + line);
+    await append('hosts', '10.0.0.9\tby-hand\n');
+    await append('resolv.conf', 'options rotate\n');
+    await world.engine.networks.connect('more', 'web', {});
+    await world.engine.networks.disconnect('net', 'web');
+    expect(world.runtime.etcFile(id, 'hosts')!.split('\n').slice(6)).toEqual([
+      '10.0.0.9\tby-hand',
+      `172.19.0.2\t${id.slice(0, 12)}`,
+      '',
+    ]);
+    expect(world.runtime.etcFile(id, 'resolv.conf')).toContain('options rotate\n');
+    await world.expectSound();
+  });
+
   test('the name of a link is not used again while the container runs', async () => {
     const world = await World.start();
     await world.network('net');

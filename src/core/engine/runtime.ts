@@ -90,6 +90,7 @@ export interface Runtime {
   prepare(container: ContainerRecord): Promise<void>;
   /** Writes a file of the container's /etc in place, so that a running container sees it. */
   writeEtc(id: string, file: EtcFile, content: string): Promise<void>;
+  readEtc(id: string, file: EtcFile): Promise<string>;
   /** Where that file is on the host. */
   etcPath(id: string, file: EtcFile): string;
   /** Where the container's log file is on the host. */

@@ -1,6 +1,7 @@
 /** An engine on a machine in memory, for tests: what it is told, what it says, and what must be true of it. */
 import { expect } from 'vitest';
 import type { ContainerConfig, HostConfig } from '../container/config.ts';
+import { hostAddress } from '../address/prefix.ts';
 import { DEFAULT_SOURCES } from '../ipam/sources.ts';
 import { ManualClock } from '../model/clock.ts';
 import { ModelHost } from '../model/host.ts';
@@ -380,9 +381,20 @@ export class World {
       expect(running.get(id)).toBe(isAlive ? state.pid : 0);
       const hasSandbox = isAlive && !hostConfig.NetworkMode.startsWith('container:');
       expect(records.sandbox.where('container', id)).toHaveLength(hasSandbox ? 1 : 0);
+      if (hasSandbox) this.#expectHosts(records, id);
     }
     // Besides the records, what the engine notes of itself.
     expect([...RECORD_KINDS, 'engine']).toEqual(expect.arrayContaining([...stored.keys()]));
+  }
+
+  /** A running container finds itself by its hostname, at the addresses that it has. */
+  #expectHosts(records: Ledger, id: string): void {
+    const lines = this.runtime.etcFile(id, 'hosts')!.split('\n');
+    const { Hostname, Domainname } = records.container.get(id)!.config;
+    const names = Domainname ? `${Hostname}.${Domainname} ${Hostname}` : Hostname;
+    const own = lines.flatMap((line) => (line.split('\t')[1] === names ? [line.split('\t')[0]] : []));
+    const addresses = records.endpoint.where('container', id).flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]);
+    expect(own.sort()).toEqual(addresses.filter(Boolean).map(hostAddress).sort());
   }
 }
 

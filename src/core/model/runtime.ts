@@ -75,6 +75,10 @@ export class ModelRuntime implements Runtime {
     this.#prepared(id).etc.set(file, content);
   }
 
+  async readEtc(id: string, file: EtcFile): Promise<string> {
+    return this.etcFile(id, file) ?? '';
+  }
+
   etcPath(id: string, file: EtcFile): string {
     return `/containers/${id}/${file}`;
   }

@@ -1,8 +1,7 @@
+import { RESOLVER_ADDRESS } from '../../core/engine/etc.ts';
 import { isNamespace } from '../../linux/namespace.ts';
 import { type NftCommand, runNftables } from '../../linux/nftables.ts';
 
-/** Where a container finds its name server. */
-export const RESOLVER_ADDRESS = '127.0.0.11';
 const PORT = 53;
 
 const table = { family: 'ip', name: 'passerelle' };

@@ -1,5 +1,6 @@
 import type dgram from 'node:dgram';
 import net from 'node:net';
+import { RESOLVER_ADDRESS } from '../../core/engine/etc.ts';
 import type { Names } from '../../core/engine/names.ts';
 import { withNamespace } from '../../linux/namespace.ts';
 import { openTcpListener, openUdp } from '../../linux/socket.ts';
@@ -10,7 +11,7 @@ import { answerLimit, Forwarder } from './forwarder.ts';
 import { frame, FrameReader } from './frame.ts';
 import { localAnswers } from './local.ts';
 import { type Query, RCODE, readQuery, writeAnswer } from './message.ts';
-import { endRedirect, redirect, RESOLVER_ADDRESS } from './redirect.ts';
+import { endRedirect, redirect } from './redirect.ts';
 
 const DNS_PORT = 53;
 /** TCP connections at a time, and how long one may be silent. */
