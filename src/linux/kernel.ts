@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Kernel, KernelError, type Scope } from '../core/engine/kernel.ts';
+import { type Kernel, KernelError, type Presence, type Scope } from '../core/engine/kernel.ts';
 import type { KernelObject, Namespace } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
 import { namespaceFolder } from './namespaces.ts';
@@ -66,6 +66,10 @@ export class LinuxKernel implements Kernel {
 
   async flushUdpConntrack(flow: { readonly address: string; readonly port: number }): Promise<number> {
     return (await this.#ask({ task: 'flush', ...flow })) as number;
+  }
+
+  async announce(presence: Presence): Promise<boolean> {
+    return (await this.#ask({ task: 'announce', presence })) as boolean;
   }
 
   async close(): Promise<void> {

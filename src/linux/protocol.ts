@@ -1,5 +1,5 @@
 /** What the main thread and the worker that talks to the kernel say to each other. */
-import type { Scope } from '../core/engine/kernel.ts';
+import type { Presence, Scope } from '../core/engine/kernel.ts';
 import type { KernelObject, Namespace } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
 
@@ -15,6 +15,7 @@ export type Task =
   | { readonly task: 'apply'; readonly steps: readonly Step<KernelObject>[] }
   | { readonly task: 'observe'; readonly scope: Scope }
   | { readonly task: 'flush'; readonly address: string; readonly port: number }
+  | { readonly task: 'announce'; readonly presence: Presence }
   | { readonly task: 'watch'; readonly watch: number; readonly namespace: Namespace }
   | { readonly task: 'unwatch'; readonly watch: number }
   | { readonly task: 'close' };

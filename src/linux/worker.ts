@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { KernelError } from '../core/engine/kernel.ts';
+import { announce } from './announce.ts';
 import { applySteps } from './apply.ts';
 import { observeFirewall } from './firewall.ts';
 import { enterNamespace } from './namespace.ts';
@@ -58,6 +59,8 @@ function perform(request: Request): unknown {
         socket.close();
       }
     }
+    case 'announce':
+      return announce(namespaces, request.presence);
     case 'watch': {
       const watch = new Watch(request.namespace);
       watches.set(request.watch, watch);

@@ -9,6 +9,7 @@ import { checkEndpointSettings } from '../network/settings.ts';
 import { isPredefined } from '../network/resolve.ts';
 import type { ListenerObject } from '../plan/object.ts';
 import type { Allocator } from './allocator.ts';
+import type { Announcer } from './announcer.ts';
 import type { Context } from './context.ts';
 import { addEndpoint, closeSandbox, endpointsOf, openSandbox, putPlace, settleGateway } from './endpoints.ts';
 import type { Change, ChangeOptions, ContainerView } from './engine.ts';
@@ -33,10 +34,12 @@ import { forgetUdpFlows } from './udp-flows.ts';
 export class Connectivity {
   readonly #context: Context;
   readonly #allocator: Allocator;
+  readonly #announcer: Announcer;
 
-  constructor(context: Context, allocator: Allocator) {
+  constructor(context: Context, allocator: Allocator, announcer: Announcer) {
     this.#context = context;
     this.#allocator = allocator;
+    this.#announcer = announcer;
   }
 
   /** Makes the container's sandbox with its endpoints, all or nothing. */
@@ -51,7 +54,10 @@ export class Connectivity {
         return endpointsOf(draft, container.id);
       }, options),
     );
-    if (!options?.dryRun) for (const { network } of change.value) this.tellNetwork('connect', network, container.id);
+    if (!options?.dryRun) {
+      this.#announcer.begin(change.value.map(({ endpoint }) => endpoint));
+      for (const { network } of change.value) this.tellNetwork('connect', network, container.id);
+    }
     return { value: undefined, steps: change.steps };
   }
 
@@ -74,8 +80,8 @@ export class Connectivity {
   ): Promise<Change<void>> {
     const { clock } = this.#context;
     await this.#allocator.refreshPorts();
-    const before = findContainer(this.#context.ledger, containerId);
-    const change = await worded(before, () =>
+    const asked = findContainer(this.#context.ledger, containerId);
+    const change = await worded(asked, () =>
       this.#change((draft) => {
         const container = findContainer(draft, containerId);
         const network = isAlive(container) ? findNetwork(draft, ref) : findNetwork(draft, ref, 'optional');
@@ -87,18 +93,19 @@ export class Connectivity {
         }
         const place = checkEndpointSettings(network, settings);
         refuseConnect(draft, network, container);
-        if (!isAlive(container) && container.networks[network.name]) return network;
+        if (!isAlive(container) && container.networks[network.name]) return undefined;
         const record = putPlace(draft, container, network, place);
-        if (!isAlive(container)) return network;
+        if (!isAlive(container)) return undefined;
         const sandbox = draft.sandbox.where('container', containerId)[0]!;
-        addEndpoint(draft, record, sandbox.id, network, place, this.#allocator, clock);
+        const endpoint = addEndpoint(draft, record, sandbox.id, network, place, this.#allocator, clock);
         settleGateway(draft, record, sandbox.id, this.#allocator);
-        return network;
+        return { network, endpoint };
       }, options),
     );
-    if (!options?.dryRun && isAlive(before) && change.value) {
+    if (!options?.dryRun && change.value) {
+      this.#announcer.begin([change.value.endpoint]);
       await this.updateEtc(containerId);
-      this.tellNetwork('connect', change.value, containerId);
+      this.tellNetwork('connect', change.value.network, containerId);
     }
     return { value: undefined, steps: change.steps };
   }

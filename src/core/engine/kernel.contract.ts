@@ -416,6 +416,12 @@ export function kernelContract(name: string, make: () => Promise<Kernel>): void 
       expect(await kernel.flushUdpConntrack({ address: '', port: 53 })).toBe(0);
     });
 
+    test('a link is announced once its bridge takes frames from it', async () => {
+      await kernel.apply([bridge, namespace, veth, inside].map(add));
+      const presence = { namespace: SANDBOX, link: 'eth0', port: 'vethc', addresses: ['10.1.0.2', 'fd00:1::2'] };
+      await expect.poll(() => kernel.announce(presence), { timeout: 3000 }).toBe(true);
+    });
+
     test('a closed kernel refuses; closing it again is no error', async () => {
       const closed = await make();
       await closed.close();

@@ -23,6 +23,16 @@ export interface Scope {
   readonly kinds?: readonly KernelObject['kind'][];
 }
 
+/** A link in a sandbox, and what it is to be known by. */
+export interface Presence {
+  readonly namespace: Namespace;
+  readonly link: string;
+  /** The host's end of the link, a port of a bridge; empty if it has none. */
+  readonly port: string;
+  /** Without prefix length. */
+  readonly addresses: readonly string[];
+}
+
 /**
  * A Linux to work on: real (`src/linux`) or in memory (`src/core/model`).
  * Both pass the contract suite in `src/core/engine/kernel.contract.ts`.
@@ -46,5 +56,10 @@ export interface Kernel {
   namespacePath(sandbox: string): string;
   /** Drops the conntrack entries of UDP flows to `address` (any, if empty) and `port`; returns how many. */
   flushUdpConntrack(flow: { readonly address: string; readonly port: number }): Promise<number>;
+  /**
+   * Tells everybody on its network that the link has these addresses: gratuitous ARP, unsolicited
+   * neighbour advertisements. False: nothing was sent, as the bridge does not take the port's frames yet.
+   */
+  announce(presence: Presence): Promise<boolean>;
   close(): Promise<void>;
 }

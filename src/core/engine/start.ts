@@ -4,6 +4,7 @@ import { withHealth } from '../container/health.ts';
 import { wantsStart } from '../container/restart.ts';
 import { desiredObjects, planner } from './blueprint.ts';
 import { Allocator } from './allocator.ts';
+import { Announcer } from './announcer.ts';
 import { Connectivity } from './connectivity.ts';
 import { ContainerUseCases } from './containers.ts';
 import type { Context, Ports } from './context.ts';
@@ -50,7 +51,8 @@ export async function startEngine(
   const transactions = new Transactions(ledger, ports.store, ports.kernel, ports.sockets, planner(settings));
   const context: Context = { ...ports, settings, ledger, transactions, events: new Events() };
   const allocator = new Allocator(context);
-  const connectivity = new Connectivity(context, allocator);
+  const announcer = new Announcer(context);
+  const connectivity = new Connectivity(context, allocator, announcer);
   const containers = new ContainerUseCases(context, connectivity);
   const networks = new NetworkUseCases(context, connectivity, allocator, containers.lifecycle.locks);
   allocator.watch();
@@ -98,6 +100,7 @@ export async function startEngine(
       resolvConf.close();
       maintenance.close();
       allocator.close();
+      announcer.close();
       containers.lifecycle.close();
       containers.healthChecks.close();
       await transactions.quietly(async () => undefined);

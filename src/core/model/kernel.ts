@@ -1,5 +1,5 @@
 /** The Kernel port in memory: the engine runs on it in tests, in a browser, without root. */
-import { KernelError, type Kernel, type Scope } from '../engine/kernel.ts';
+import { KernelError, type Kernel, type Presence, type Scope } from '../engine/kernel.ts';
 import { isNftStep } from '../firewall/nftables/transaction.ts';
 import type { FirewallStep } from '../firewall/restore.ts';
 import type { Family, Table } from '../firewall/rule.ts';
@@ -38,6 +38,8 @@ export class ModelKernel implements Kernel {
     told: boolean;
   }>();
   #closed = false;
+  /** What was announced, in its order. */
+  readonly announced: Presence[] = [];
 
   /** The steps that were done last by `apply`. */
   get lastTransaction(): readonly KernelStep[] {
@@ -69,6 +71,11 @@ export class ModelKernel implements Kernel {
   /** The model has no flows. */
   async flushUdpConntrack(): Promise<number> {
     return 0;
+  }
+
+  async announce(presence: Presence): Promise<boolean> {
+    this.announced.push(presence);
+    return true;
   }
 
   async close(): Promise<void> {

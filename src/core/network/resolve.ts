@@ -2,6 +2,7 @@
 import type { Version } from '../address/address.ts';
 import type { NetworkRequest } from '../engine/engine.ts';
 import type { PoolCursor } from '../ipam/choose.ts';
+import { parseAnnouncement } from './announcement.ts';
 import { parseBridge, refuseSharedBridge } from './bridge.ts';
 import { EngineError } from './error.ts';
 import { checkNetworkName } from './name.ts';
@@ -61,6 +62,7 @@ export function resolveNetwork(request: NetworkRequest, context: NetworkContext)
     const { pools, cursor } = resolvePools(versions, requested, context, driverPart.parent !== undefined);
     return { network: { ...record, internal: isInternal, ipam: { ...record.ipam, pools }, ...driverPart }, cursor };
   };
+  parseAnnouncement(asked.options);
   if (asked.driver === 'bridge') {
     const bridge = parseBridge(asked.options, { ...context, internal: asked.internal });
     refuseSharedBridge(context.id, bridge, context.networks);

@@ -36,7 +36,9 @@ const IFLA_MACVLAN_MODE = 1;
 const IFLA_IPVLAN_MODE = 1;
 const IFLA_IPVLAN_FLAGS = 2;
 const IFLA_VLAN_ID = 1;
+const IFLA_BRPORT_STATE = 1;
 const IFLA_BRPORT_MODE = 4;
+const BR_STATE_FORWARDING = 3;
 const NETNSA_NSID = 1;
 const NETNSA_FD = 3;
 
@@ -85,6 +87,8 @@ export interface Link {
   /** The index of the bridge it is a port of; 0: none. */
   readonly master: number;
   readonly hairpin: boolean;
+  /** Whether it is a port of a bridge that passes its frames on. */
+  readonly forwarding: boolean;
   /** The index of its parent or peer; 0: none. */
   readonly link: number;
   /** The id of the namespace that `link` counts in, as the link's own namespace numbers it; undefined: the same. */
@@ -105,7 +109,8 @@ const header = (index: number, up: boolean | undefined, family = 0): Uint8Array 
     [up === undefined ? 0 : IFF_UP, 'u32'],
   );
 
-function parseMac(text: string): Uint8Array {
+/** Throws TypeError for what is no MAC address. */
+export function macBytes(text: string): Uint8Array {
   if (!/^[\da-f]{2}(:[\da-f]{2}){5}$/i.test(text)) throw new TypeError(`${text} is not a MAC address`);
   return Uint8Array.from(text.split(':'), (digits) => Number.parseInt(digits, 16));
 }
@@ -117,7 +122,7 @@ const nameAttribute = (name: string): Attribute => [IFLA_IFNAME, cString(name)];
 
 function settingAttributes({ mac, mtu, master }: LinkSettings): Attribute[] {
   return [
-    ...(mac === undefined ? [] : [[IFLA_ADDRESS, parseMac(mac)] as const]),
+    ...(mac === undefined ? [] : [[IFLA_ADDRESS, macBytes(mac)] as const]),
     ...(mtu === undefined ? [] : [[IFLA_MTU, u32(mtu)] as const]),
     ...(master === undefined ? [] : [[IFLA_MASTER, u32(master)] as const]),
   ];
@@ -205,9 +210,13 @@ export function removeLink(name: string): void {
 }
 
 /** The index of a link. Throws NetlinkError ENODEV. */
-export function linkIndex(socket: NetlinkSocket, name: string): number {
-  const answers = socket.request(RTM_GETLINK, 0, header(0, undefined), encodeAttributes([nameAttribute(name)]));
-  return readU32(answers[0]!.payload, 4);
+export const linkIndex = (socket: NetlinkSocket, name: string): number => readU32(askFor(socket, name).payload, 4);
+
+/** Throws NetlinkError ENODEV. */
+export const readLink = (socket: NetlinkSocket, name: string): Link => decodeLink(askFor(socket, name));
+
+function askFor(socket: NetlinkSocket, name: string): Message {
+  return socket.request(RTM_GETLINK, 0, header(0, undefined), encodeAttributes([nameAttribute(name)]))[0]!;
 }
 
 export function listLinks(socket: NetlinkSocket): readonly Link[] {
@@ -235,6 +244,7 @@ function decodeLink({ payload }: Message): Link {
     mtu: number(IFLA_MTU),
     master: number(IFLA_MASTER),
     hairpin: port?.get(IFLA_BRPORT_MODE)?.[0] === 1,
+    forwarding: port?.get(IFLA_BRPORT_STATE)?.[0] === BR_STATE_FORWARDING,
     link: number(IFLA_LINK),
     linkNamespace: namespace && readNumber(namespace),
     mode: decodeMode(kind, data),
