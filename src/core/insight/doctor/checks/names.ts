@@ -27,10 +27,13 @@ export const names: Check = ({ containers, entries }) => {
 
 function leadsToServer({ nftables, iptables, listeners, unknown }: LinuxNamespace): boolean {
   if (unknown.has('nftables') && unknown.has('iptables')) return true;
-  if (listeners.some(({ port, address }) => port === 53 && address && printAddress(address) === RESOLVER_ADDRESS)) return true;
+  if (listeners.some(({ port, address }) => port === 53 && address && printAddress(address) === RESOLVER_ADDRESS))
+    return true;
   const rules = nftables.tables.flatMap(({ chains }) => [...chains.values()].flatMap((chain) => chain.rules));
   if (rules.some(({ statements }) => JSON.stringify(statements).includes(RESOLVER_ADDRESS))) return true;
   return iptables.some(({ chains }) =>
-    [...chains.values()].some((chain) => chain.rules.some(({ rule }) => JSON.stringify(rule).includes(RESOLVER_ADDRESS))),
+    [...chains.values()].some((chain) =>
+      chain.rules.some(({ rule }) => JSON.stringify(rule).includes(RESOLVER_ADDRESS)),
+    ),
   );
 }
