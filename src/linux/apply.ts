@@ -6,12 +6,20 @@ import type { Step } from '../core/plan/step.ts';
 import { isNftStep } from '../core/firewall/nftables/transaction.ts';
 import type { FirewallStep } from '../core/firewall/restore.ts';
 import { applyFirewall } from './firewall.ts';
+import type { Iptables } from './iptables.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { Nftables } from './nftables.ts';
 import { addObject, changeObject, type PlainObject, removeObject, type Undo } from './objects.ts';
 import { applyTables } from './tables.ts';
 
 type PlainStep = Step<PlainObject>;
+
+/** What the steps are done with. */
+export interface Host {
+  readonly namespaces: Namespaces;
+  readonly nft: Nftables;
+  readonly iptables: Iptables;
+}
 
 const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
   step.object.kind === 'chain' || step.object.kind === 'rule';
@@ -21,14 +29,14 @@ const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
  * those of iptables in one for each family. What fails is taken back with all before it, and thrown as a KernelError; what cannot be
  * taken back is told in its message.
  */
-export function applySteps(namespaces: Namespaces, nft: Nftables, steps: readonly Step<KernelObject>[]): void {
+export function applySteps({ namespaces, nft, iptables }: Host, steps: readonly Step<KernelObject>[]): void {
   const undos: { readonly step: Step<KernelObject>; readonly undo: Undo }[] = [];
   try {
     for (let at = 0; at < steps.length;) {
       const step = steps[at]!;
       if (isFirewall(step)) {
         const batch = beginning(steps.slice(at), isFirewall);
-        undos.push({ step, undo: applyFirewall(batch) });
+        undos.push({ step, undo: applyFirewall(iptables, batch) });
         at += batch.length;
       } else if (isNftStep(step)) {
         const batch = beginning(steps.slice(at), isNftStep);

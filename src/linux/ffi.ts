@@ -62,6 +62,22 @@ function systemCall(declaration: string): (...args: readonly unknown[]) => numbe
 
 type Bytes = Uint8Array;
 
+const P_PID = 1;
+const WEXITED = 4;
+/** Leaves the process for Node to reap. */
+const WNOWAIT = 0x1000000;
+const CLD_EXITED = 1;
+const waitid = systemCall('int waitid(int type, unsigned int id, _Out_ void *info, int options)');
+/** Waits for the end of a child process: its exit status, or the name of the signal that ended it. */
+export function waitForExit(pid: number): string {
+  // siginfo_t: si_code is its third number, si_status its seventh.
+  const info = new Int32Array(32);
+  waitid(P_PID, pid, new Uint8Array(info.buffer), WEXITED | WNOWAIT);
+  const status = info[6]!;
+  if (info[2] === CLD_EXITED) return String(status);
+  return Object.entries(constants.signals).find(([, number]) => number === status)?.[0] ?? `signal ${status}`;
+}
+
 export const setns: (fd: number, type: number) => number = systemCall('int setns(int fd, int type)');
 export const unshare: (flags: number) => number = systemCall('int unshare(int flags)');
 export const close: (fd: number) => number = systemCall('int close(int fd)');

@@ -1,22 +1,19 @@
-/**
- * The firewall of the host: iptables-restore and iptables-save, as processes in the thread's
- * namespace, one for each family whatever the number of rules.
- */
+/** The firewall of the host, by iptables-restore and iptables-save in the thread's namespace. */
 import { spawnSync } from 'node:child_process';
 import { KernelError, type Scope } from '../core/engine/kernel.ts';
 import { parseListing } from '../core/firewall/parse.ts';
-import { type FirewallStep, type RestoreScript, restoreScripts } from '../core/firewall/restore.ts';
+import { type FirewallStep, restoreScripts } from '../core/firewall/restore.ts';
 import type { Family } from '../core/firewall/rule.ts';
 import { key } from '../core/plan/key.ts';
 import type { ChainObject, RuleObject } from '../core/plan/object.ts';
 import { undo } from '../core/plan/step.ts';
+import type { Iptables } from './iptables.ts';
 import type { Undo } from './objects.ts';
 
 type FirewallObject = ChainObject | RuleObject;
 
 const FAMILIES: readonly Family[] = ['ip', 'ip6'];
 const SAVE: Readonly<Record<Family, string>> = { ip: 'iptables-save', ip6: 'ip6tables-save' };
-const RESTORE: Readonly<Record<Family, string>> = { ip: 'iptables-restore', ip6: 'ip6tables-restore' };
 const LISTING_LIMIT = 256 * 1024 * 1024;
 
 /**
@@ -50,17 +47,17 @@ function list(family: Family): readonly FirewallObject[] {
 const isMissing = (error: NodeJS.ErrnoException | undefined): boolean => error?.code === 'ENOENT';
 
 /**
- * Does the steps: one process for each family, and in it one kernel transaction for each table.
+ * Does the steps: one script for each family, and in it one kernel transaction for each table.
  * All or none: throws a KernelError after taking back the family and the tables that were done.
  */
-export function applyFirewall(steps: readonly FirewallStep[]): Undo {
+export function applyFirewall(iptables: Iptables, steps: readonly FirewallStep[]): Undo {
   const done: FirewallStep[] = [];
   const takeBack = () => {
     const back = undo(done);
-    for (const family of FAMILIES) applyFamily(family, back, []);
+    for (const family of FAMILIES) applyFamily(iptables, family, back, []);
   };
   try {
-    for (const family of FAMILIES) applyFamily(family, steps, done);
+    for (const family of FAMILIES) applyFamily(iptables, family, steps, done);
   } catch (error) {
     try {
       takeBack();
@@ -74,22 +71,24 @@ export function applyFirewall(steps: readonly FirewallStep[]): Undo {
 }
 
 /** Does one family's part of the steps and adds to `done` what the kernel has taken, also if it throws. */
-function applyFamily(family: Family, steps: readonly FirewallStep[], done: FirewallStep[]): void {
+function applyFamily(iptables: Iptables, family: Family, steps: readonly FirewallStep[], done: FirewallStep[]): void {
   let rest: readonly FirewallStep[] = steps.filter(
     ({ object }) => (object.kind === 'rule' ? object.rule : object).family === family,
   );
   for (let looked = false; ; looked = true) {
     const script = restoreScripts(rest)[0];
     if (!script) return;
-    const failure = restore(script);
-    done.push(...(failure ? failure.committed : rest));
+    const failure = iptables.restore(family, script.text);
+    const committed = failure ? script.committedBefore(failure.line) : rest;
+    done.push(...committed);
     if (!failure) return;
-    rest = rest.filter((step) => !failure.committed.includes(step));
+    rest = rest.filter((step) => !committed.includes(step));
+    const refused = script.stepAt(failure.line);
     // What is to go may have gone already, which is no error: look once and go on without it.
-    const isRemoval = failure.step !== undefined && failure.step.op !== 'add';
+    const isRemoval = refused !== undefined && refused.op !== 'add';
     const there = isRemoval && !looked ? withoutGone(rest, list(family)) : undefined;
     if (!there) {
-      const step = failure.step ?? jumpToNowhere(rest, list(family));
+      const step = refused ?? jumpToNowhere(rest, list(family));
       throw new KernelError(`${step ? `${step.op} ${key(step.object)}: ` : ''}${failure.message}`, step, failure.code);
     }
     rest = there;
@@ -124,32 +123,4 @@ function withoutGone(
     return step.op === 'change' ? [{ op: 'add', object: step.object }] : [];
   });
   return gone > 0 ? rest : undefined;
-}
-
-interface Failure {
-  readonly message: string;
-  readonly code: string;
-  /** The refused step, where the tool names its line. */
-  readonly step: FirewallStep | undefined;
-  /** The steps of the tables that were done before. */
-  readonly committed: readonly FirewallStep[];
-}
-
-function restore(script: RestoreScript): Failure | undefined {
-  const tool = RESTORE[script.family];
-  const result = spawnSync(tool, ['--noflush', '--wait'], { input: script.text, encoding: 'utf8' });
-  const { error, status, signal } = result;
-  if (error) {
-    const message = isMissing(error) ? `${tool} is not installed: install iptables` : `${tool}: ${error.message}`;
-    return { message, code: (error as NodeJS.ErrnoException).code ?? '', step: undefined, committed: [] };
-  }
-  if (status === 0) return undefined;
-  const words = result.stderr.trim();
-  const line = Number(/\bline:? (\d+)/i.exec(words)?.[1] ?? 0);
-  return {
-    message: words || `${tool} ended with ${signal ?? status}`,
-    code: String(status ?? signal),
-    step: script.stepAt(line),
-    committed: script.committedBefore(line),
-  };
 }

@@ -7,6 +7,7 @@ import { KernelError } from '../core/engine/kernel.ts';
 import { announce } from './announce.ts';
 import { applySteps } from './apply.ts';
 import { observeFirewall } from './firewall.ts';
+import { Iptables } from './iptables.ts';
 import { enterNamespace } from './namespace.ts';
 import { Namespaces } from './namespaces.ts';
 import { flushUdp } from './netlink/conntrack.ts';
@@ -27,6 +28,7 @@ if (settings.host !== undefined) enterNamespace(settings.host);
 
 const namespaces = new Namespaces(settings.folder);
 const nft = new Nftables();
+const iptables = new Iptables();
 const watches = new Map<number, Watch>();
 const timer = setInterval(listen, WATCH_INTERVAL);
 
@@ -42,7 +44,7 @@ function listen(): void {
 function perform(request: Request): unknown {
   switch (request.task) {
     case 'apply':
-      return applySteps(namespaces, nft, request.steps);
+      return applySteps({ namespaces, nft, iptables }, request.steps);
     case 'observe':
       // Whoever observes has heard of all that changed before.
       listen();
@@ -73,6 +75,7 @@ function perform(request: Request): unknown {
       clearInterval(timer);
       for (const watch of watches.values()) watch.close();
       nft.close();
+      iptables.close();
       return namespaces.close();
   }
 }

@@ -29,7 +29,7 @@ export interface RestoreScript {
   stepAt(line: number): FirewallStep | undefined;
   /**
    * The steps of the tables that were committed before that line. Each table is a transaction of its
-   * own for the kernel: if a later one fails, these are to be taken back.
+   * own for the kernel: if a later one fails, these are to be taken back. Of line 0, which is none, no table.
    */
   committedBefore(line: number): readonly FirewallStep[];
 }
@@ -120,7 +120,7 @@ function script(family: Family, commands: readonly Command[]): RestoreScript {
     text: lines.map((line) => `${line}\n`).join(''),
     stepAt: (line) => steps[line - 1],
     committedBefore: (line) => {
-      const end = lines.lastIndexOf('COMMIT', line - 2);
+      const end = line < 2 ? -1 : lines.lastIndexOf('COMMIT', line - 2);
       return [...new Set(steps.slice(0, Math.max(end, 0)).filter((step) => step !== undefined))];
     },
   };
