@@ -22,7 +22,8 @@ const inside = (...command: string[]) => ['nsenter', [`--net=${sandbox}`, ...com
 const shell = (...command: string[]) => execFileSync(...inside(...command), { encoding: 'utf8', stdio: 'pipe' });
 const start = (...command: string[]) => promisify(execFile)(...inside(...command)).then(({ stdout }) => stdout);
 const dig = (...words: string[]) => start('dig', '@127.0.0.11', '+tries=1', '+time=9', ...words);
-const short = async (...words: string[]) => (await dig('+short', ...words)).trim().split('\n').sort();
+// What dig says of a try that was lost starts with semicolons.
+const short = async (...words: string[]) => (await dig('+short', ...words)).match(/^[^;\n].*$/gm)?.sort() ?? [];
 
 let upstream: Upstream = { servers: [] };
 const names: Names = {

@@ -217,6 +217,10 @@ export class ContainerUseCases implements Containers {
     return this.#execs.get(id);
   }
 
+  getStartableExec(id: string): ReturnType<Containers['getStartableExec']> {
+    return this.#execs.getStartable(id);
+  }
+
   resizeExec(id: string, columns: number, rows: number): Promise<void> {
     return this.#execs.resize(id, columns, rows);
   }

@@ -153,6 +153,8 @@ export interface Containers {
   createExec(ref: string, request: Omit<ExecSpec, 'id' | 'containerId'>): Promise<string>;
   startExec(id: string, options: { readonly tty: boolean }): Promise<ExecProcess>;
   getExec(id: string): ExecView;
+  /** @throws EngineError as `startExec` would, if it has run already or its container does not run */
+  getStartableExec(id: string): ExecView;
   resizeExec(id: string, columns: number, rows: number): Promise<void>;
   /** PIDs of the container's processes, in the host's PID namespace. */
   processes(ref: string): Promise<readonly number[]>;

@@ -35,13 +35,7 @@ export class Execs {
   }
 
   async start(id: string, { tty }: { readonly tty: boolean }): Promise<ExecProcess> {
-    const exec = this.#find(id);
-    if (exec.process || exec.exitCode !== null) {
-      throw new EngineError('conflict', `Error: Exec command ${id} has already run`);
-    }
-    const container = findContainer(this.#context.ledger, exec.spec.containerId);
-    if (container.state.status !== 'running')
-      throw new EngineError('conflict', `Container ${container.id} is not running`);
+    const exec = this.#startable(id);
     try {
       exec.process = await this.#context.runtime.exec({ ...exec.spec, tty });
     } catch (error) {
@@ -60,8 +54,11 @@ export class Execs {
   }
 
   get(id: string): ExecView {
-    const { spec, process, exitCode } = this.#find(id);
-    return { spec, running: process !== undefined && exitCode === null, exitCode, pid: process?.pid ?? 0 };
+    return view(this.#find(id));
+  }
+
+  getStartable(id: string): ExecView {
+    return view(this.#startable(id));
   }
 
   async resize(id: string, columns: number, rows: number): Promise<void> {
@@ -96,6 +93,17 @@ export class Execs {
     return exec;
   }
 
+  #startable(id: string): Exec {
+    const exec = this.#find(id);
+    if (exec.process || exec.exitCode !== null) {
+      throw new EngineError('conflict', `Error: Exec command ${id} has already run`);
+    }
+    const container = findContainer(this.#context.ledger, exec.spec.containerId);
+    if (container.state.status !== 'running')
+      throw new EngineError('conflict', `Container ${container.id} is not running`);
+    return exec;
+  }
+
   #tell(action: string, spec: ExecSpec, suffix: string, more: Record<string, string> = {}): void {
     const container = this.#context.ledger.container.get(spec.containerId);
     if (!container) return;
@@ -113,4 +121,8 @@ export class Execs {
       time: this.#context.clock.now(),
     });
   }
+}
+
+function view({ spec, process, exitCode }: Exec): ExecView {
+  return { spec, running: process !== undefined && exitCode === null, exitCode, pid: process?.pid ?? 0 };
 }

@@ -448,6 +448,21 @@ describe('streams', () => {
     });
   });
 
+  test('exec: the head comes before the process starts', async () => {
+    const id = await created();
+    const exec = ((await call('POST', `/containers/${id}/exec`, { Cmd: ['cat'] })).json as { Id: string }).Id;
+    let release = (): void => {};
+    api.engine.held = new Promise((resolve) => (release = resolve));
+    const head = `POST /exec/${exec}/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`;
+    const text = await raw(head, async () => {
+      expect(api.engine.cats.has(exec)).toBe(false);
+      release();
+      await expect.poll(() => api.engine.cats.has(exec)).toBe(true);
+      api.engine.cats.get(exec)!.kill(0);
+    });
+    expect(text).toContain('HTTP/1.1 101 UPGRADED');
+  });
+
   test('exec: what cannot be executed is said on the stream', async () => {
     const id = await created();
     const exec = ((await call('POST', `/containers/${id}/exec`, { Cmd: ['nope'] })).json as { Id: string }).Id;

@@ -5,6 +5,7 @@ import { EngineError } from '../../../core/network/error.ts';
 import { readJson, readOptionalJson } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import type { Query } from '../http/query.ts';
+import { isRefusal } from '../http/errors.ts';
 import { empty, hijack, json, stream, type Reply } from '../http/reply.ts';
 import type { Routes } from '../http/router.ts';
 import { readInstant } from '../http/time.ts';
@@ -55,30 +56,25 @@ export function streamRoutes({ engine: { containers } }: Services): Routes {
   const startExec = async (call: Call): Promise<Reply> => {
     const id = call.params['id']!;
     const { Detach: detach, Tty: tty } = decodeExecStart(await readOptionalJson(call));
-    const { spec } = containers.getExec(id);
-    let process: ExecProcess;
-    try {
-      process = await containers.startExec(id, { tty: spec.tty });
-    } catch (error) {
-      // What cannot be executed is told as output, beside the exit code that inspection shows.
-      if (!(error instanceof RuntimeError) || detach) throw error;
-      const output = once({ stream: 'stdout', data: Buffer.from(`${error.message}\r\n`), time: '' });
-      return hijack(contentType(call.version, tty), (connection) =>
-        converse(connection, { output, input: undefined, tty, detachKeys: undefined }),
-      );
-    }
+    const { spec } = containers.getStartableExec(id);
     if (detach) {
-      discard(process.output);
+      discard((await containers.startExec(id, { tty: spec.tty })).output);
       return empty(200);
     }
-    const dialogue = {
-      output: process.output,
-      input: spec.stdin ? process.input : undefined,
-      tty,
-      detachKeys: spec.tty ? parseDetachKeys(spec.detachKeys ?? '') : undefined,
-    };
+    const detachKeys = spec.tty ? parseDetachKeys(spec.detachKeys ?? '') : undefined;
+    // The head goes out before the process starts, as Docker's does: docker-py loses what comes together with it.
     return hijack(contentType(call.version, tty), async (connection) => {
-      await converse(connection, dialogue);
+      let process: ExecProcess;
+      try {
+        process = await containers.startExec(id, { tty: spec.tty });
+      } catch (error) {
+        // What cannot be executed is told as output, beside the exit code that inspection shows.
+        if (!(error instanceof RuntimeError || isRefusal(error))) throw error;
+        const output = once({ stream: 'stdout', data: Buffer.from(`${error.message}\r\n`), time: '' });
+        return converse(connection, { output, input: undefined, tty, detachKeys });
+      }
+      const input = spec.stdin ? process.input : undefined;
+      await converse(connection, { output: process.output, input, tty, detachKeys });
       await settled(process.exited, connection.gone);
     });
   };

@@ -80,6 +80,8 @@ const done = <T>(value: T): Promise<Change<T>> => Promise.resolve({ value, steps
 export class FakeEngine implements EngineApi {
   readonly events = new Events();
   readonly cats = new Map<string, Cat>();
+  /** What the start of an exec waits for. */
+  held: Promise<void> = Promise.resolve();
   readonly calls: unknown[][] = [];
   readonly #networks = new Map<string, NetworkRecord>();
   readonly #containers = new Map<string, ContainerRecord>();
@@ -264,6 +266,7 @@ export class FakeEngine implements EngineApi {
     },
     startExec: async (id) => {
       const exec = find(this.#execs, id, `No such exec instance: ${id}`);
+      await this.held;
       if (exec.view.spec.args[0] === 'nope') throw new RuntimeError('exec: "nope": executable file not found', 127);
       const cat = new Cat();
       exec.process = cat;
@@ -280,6 +283,7 @@ export class FakeEngine implements EngineApi {
       return process;
     },
     getExec: (id) => find(this.#execs, id, `No such exec instance: ${id}`).view,
+    getStartableExec: (id) => this.containers.getExec(id),
     resizeExec: async (id, columns, rows) => void this.calls.push(['containers.resizeExec', id, columns, rows]),
     processes: async () => [process.pid],
     prune: async (filter) => {
