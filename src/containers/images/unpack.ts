@@ -5,9 +5,9 @@
  * `..` is refused, a leading slash is cut off, and a symlink that points out of the folder is made
  * only after everything else was written, so nothing is written through it.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { pipeline } from 'node:stream/promises';
+import type { Readable, Writable } from 'node:stream';
 import { EngineError } from '../../core/network/error.ts';
 
 const ARGUMENTS = [
@@ -37,20 +37,39 @@ export async function unpack(archive: AsyncIterable<Uint8Array>, folder: string)
     if (complaint.length < LONGEST_COMPLAINT) complaint += text;
   });
   const [fed, ended] = await Promise.allSettled([
-    pipeline(archive, tar.stdin),
+    feed(archive, tar),
     once(tar, 'close') as Promise<[code: number | null, signal: string | null]>,
   ]);
-  // A broken pipe is but the trace of tar's own end.
-  if (fed.status === 'rejected' && !isPipeError(fed.reason)) throw fed.reason;
+  if (fed.status === 'rejected') throw fed.reason;
   if (ended.status === 'rejected') throw ended.reason;
   const [code, signal] = ended.value;
   if (code !== 0) {
     const reason = complaint.trim() || `tar ended with ${signal ?? code}`;
     throw new EngineError('invalid', `cannot unpack the layer: ${reason}`);
   }
-  if (fed.status === 'rejected') throw fed.reason;
 }
 
-function isPipeError(error: unknown): boolean {
-  return ['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes((error as NodeJS.ErrnoException).code ?? '');
+/**
+ * Gives tar an archive. tar may end with its last record before it is told that there is no more: what
+ * comes then is read all the same, as its digest covers it. After a failure of tar's the rest is left.
+ */
+async function feed(
+  archive: AsyncIterable<Uint8Array>,
+  tar: ChildProcessByStdio<Writable, null, Readable>,
+): Promise<void> {
+  const { stdin } = tar;
+  // A broken pipe is but the trace of tar's own end.
+  stdin.on('error', () => undefined);
+  const next = (event: 'drain' | 'close'): Promise<void> => new Promise((resolve) => void stdin.once(event, resolve));
+  const closed = next('close');
+  try {
+    for await (const block of archive) {
+      if (tar.exitCode || tar.signalCode) break;
+      if (!stdin.destroyed && !stdin.write(block)) await Promise.race([next('drain'), closed]);
+    }
+    stdin.end();
+  } catch (error) {
+    stdin.destroy();
+    throw error;
+  }
 }
