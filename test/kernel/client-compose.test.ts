@@ -19,11 +19,11 @@ beforeAll(async () => {
 
 afterAll(() => stage.close());
 
-const project = (web = 'sleep 1000'): string => `version: "2.4"
+const project = (web = 'sleep 1000', stored = 'stored'): string => `version: "2.4"
 services:
   store:
     image: ${IMAGE}
-    command: sh -c "echo stored > /data/file; touch /ready; exec sleep 1000"
+    command: sh -c "echo ${stored} > /data/file; touch /ready; exec sleep 1000"
     volumes: [data:/data]
     networks:
       back: {ipv4_address: 10.66.0.10, aliases: [db, storage]}
@@ -117,6 +117,15 @@ describe('a project of three services, two networks and a volume', () => {
     expect(await docker('inspect', '-f', '{{.Id}}', 'shop_store_1')).toBe(store);
     expect(await docker('inspect', '-f', '{{.Id}}', 'shop_web_1')).not.toBe(web);
     expect((await compose('port', 'web', '80')).stdout.trim()).toBe('0.0.0.0:18080');
+  });
+
+  test('a container with an address of its own is recreated with it', async () => {
+    await write(project('sleep 2000', 'again'));
+    const { stderr } = await compose('up', '-d', '-t', '0');
+    expect(stderr).toContain('Recreating shop_store_1');
+    expect(await docker('exec', 'shop_store_1', 'cat', '/data/file')).toBe('again');
+    const place = '{{.NetworkSettings.Networks.shop_back.IPAddress}}';
+    expect(await docker('inspect', '-f', place, 'shop_store_1')).toBe('10.66.0.10');
   });
 
   test('scales up and down; each has its own address behind the one name', async () => {

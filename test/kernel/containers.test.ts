@@ -124,8 +124,10 @@ describe('a container’s life', () => {
   });
 
   test('attach shows what comes, and wait gives the exit code', async () => {
-    await docker('run', '-d', '--name', 'att', IMAGE, 'sh', '-c', 'sleep 0.5; echo later; exit 4');
-    const [attached, waited] = await Promise.all([attempt('attach', '--no-stdin', 'att'), docker('wait', 'att')]);
+    await docker('run', '-d', '-i', '--name', 'att', IMAGE, 'sh', '-c', 'read word; echo $word; exit 4');
+    const waiting = docker('wait', 'att');
+    const attached = await stage.outside(stage.client, ['attach', 'att'], { input: 'later\n' });
+    const waited = await waiting;
     expect(attached.stdout).toBe('later\n');
     expect(attached.code).toBe(4);
     expect(waited).toBe('4');

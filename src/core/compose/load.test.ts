@@ -394,7 +394,7 @@ services.web.ports contains an invalid type, it should be an array
 
   test('no file', () => {
     expect(() => load({})).toThrow("Can't find a suitable configuration file");
-    expect(() => load({}, { files: ['x.yml'] })).toThrow("No such file or directory: 'x.yml'");
+    expect(() => load({}, { files: ['x.yml'] })).toThrow("The Compose file 'x.yml' cannot be read: no such file");
   });
 });
 

@@ -121,8 +121,7 @@ class Loader {
   /** One file with its variables replaced; its sections are known to be mappings. */
   #read(file: string): Mapping {
     const text = this.#around.readFile(this.#absolute(file));
-    if (text === undefined)
-      throw new ProjectError(`.FileNotFoundError: [Errno 2] No such file or directory: '${file}'`);
+    if (text === undefined) throw new ProjectError(`The Compose file '${file}' cannot be read: no such file`);
     const root = readDocument(file, text);
     if (root.kind !== 'mapping')
       throw new ComposeError('is invalid because', [

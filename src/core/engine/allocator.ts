@@ -146,9 +146,12 @@ export class Allocator {
     container: ContainerRecord,
     settings: EndpointSettings,
   ): Pick<EndpointRecord, 'ipv4' | 'ipv6' | 'gateway4' | 'gateway6'> {
-    const taken = [...addressesInUse(records, network, container)];
+    const held = [...addressesInUse(records, network)];
+    // A stopped container's address is left to it, unless somebody asks for just that one: docker-compose
+    // starts a container's successor beside it.
+    const spared = [...held, ...addressesAskedFor(records, network, container)];
     const choose = (version: 4 | 6, wish: string | undefined): string =>
-      wish ? claimAddress(network, wish, taken) : assignAddress(network, version, taken);
+      wish ? claimAddress(network, wish, held) : assignAddress(network, version, spared);
     const ipv4 = choose(4, settings.ipv4Address);
     const ipv6 = choose(6, settings.ipv6Address);
     const gateway = (address: string) => (isLayer3(network) ? '' : containerGateway(network, address));
@@ -197,12 +200,16 @@ function madeLink({ id, bridge }: NetworkRecord): readonly string[] {
   return bridge && bridge.name === generatedBridgeName(id) ? [bridge.name] : [];
 }
 
-/** Addresses of the network's members, and those that stopped containers asked for by name. */
-function* addressesInUse(records: Records, network: NetworkRecord, but: ContainerRecord): Iterable<string> {
+/** Addresses of the network's members. */
+function* addressesInUse(records: Records, network: NetworkRecord): Iterable<string> {
   for (const { ipv4, ipv6 } of records.endpoint.where('network', network.id)) {
     if (ipv4) yield ipv4;
     if (ipv6) yield ipv6;
   }
+}
+
+/** Addresses that other containers, whether they run or not, ask for by name. */
+function* addressesAskedFor(records: Records, network: NetworkRecord, but: ContainerRecord): Iterable<string> {
   for (const { id, networks } of records.container.values()) {
     const place = networks[network.name];
     if (id === but.id || place?.networkId !== network.id) continue;

@@ -147,7 +147,7 @@ describe('connect and disconnect', () => {
     await world.expectSound();
   });
 
-  test('addresses: the lowest free one, a wanted one, and none that a stopped container is to have again', async () => {
+  test('addresses: the lowest free one, a wanted one, and none that a stopped container asks for', async () => {
     const world = await World.start();
     await world.network('net', { subnet: '10.0.0.0/24' });
     await world.create('reserved', { network: 'net', place: { ipv4Address: '10.0.0.3' } });
@@ -159,6 +159,10 @@ describe('connect and disconnect', () => {
       '10.0.0.4/24',
       '10.0.0.200/24',
     ]);
+    // Who asks for just that one takes it, as docker-compose does when it recreates a container.
+    await world.run('heir', { network: 'net', place: { ipv4Address: '10.0.0.3' } });
+    await expect(world.engine.containers.start('reserved')).rejects.toThrow('Address already in use');
+    await world.engine.containers.remove('heir', { force: true, volumes: false });
     await world.engine.containers.start('reserved');
     expect(world.addresses('reserved')).toEqual({ net: '10.0.0.3/24' });
     await expect(world.run('late', { network: 'net', place: { ipv4Address: '10.0.0.200' } })).rejects.toMatchObject({
