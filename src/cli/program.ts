@@ -105,7 +105,7 @@ function named(command: Command, group: Group): Command {
 
 /** Only compose has options between its own name and the command's. */
 async function sharedFlags(group: Group): Promise<Flags> {
-  return group.name === 'compose' ? (await import('./commands/compose.ts')).PROJECT_FLAGS : {};
+  return group.name === 'compose' ? (await import('./commands/compose/project.ts')).PROJECT_FLAGS : {};
 }
 
 async function runCommand(context: Context, command: Command, argv: readonly string[]): Promise<number> {

@@ -20,7 +20,7 @@ function find(commands: readonly Command[], name: string): Command {
 export const GROUPS: Readonly<Record<string, Entry>> = {
   compose: {
     summary: 'Define and run multi-container applications',
-    load: async () => (await import('./commands/compose.ts')).group,
+    load: async () => (await import('./commands/compose/group.ts')).group,
   },
   container: { summary: 'Manage containers', load: async () => (await import('./commands/container.ts')).group },
   image: { summary: 'Manage images', load: async () => (await import('./commands/image.ts')).group },

@@ -61,3 +61,7 @@ export interface NetworkPlace extends EndpointSettings {
   /** Whether it ever had an endpoint there. */
   readonly joined?: true;
 }
+
+export function isAlive({ state }: ContainerRecord): boolean {
+  return state.status === 'running' || state.status === 'paused';
+}

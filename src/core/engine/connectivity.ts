@@ -1,5 +1,5 @@
 /** The use cases that give a container its network and take it back. */
-import type { ContainerRecord } from '../container/container.ts';
+import { type ContainerRecord, isAlive } from '../container/container.ts';
 import { hostAddress } from '../address/prefix.ts';
 import { EngineError } from '../network/error.ts';
 import type { EndpointSettings } from '../network/endpoint.ts';
@@ -24,7 +24,6 @@ import {
   type HostsEntry,
 } from './etc.ts';
 import { KernelError } from './kernel.ts';
-import { isAlive } from './lifecycle.ts';
 import { linkAliases, linkedContainers, linkingContainers, refuseDeadLinks, settleLinks } from './links.ts';
 import { findContainer, findNetwork } from './lookup.ts';
 import type { Draft, Records } from './records.ts';

@@ -1,5 +1,5 @@
 /** The use cases of containers. */
-import type { ContainerRecord, ContainerStatus } from '../container/container.ts';
+import { type ContainerRecord, type ContainerStatus, isAlive } from '../container/container.ts';
 import { renameLinks } from '../container/links.ts';
 import type { HostConfig } from '../container/config.ts';
 import { EngineError } from '../network/error.ts';
@@ -10,7 +10,7 @@ import { createContainer, refuseTakenName } from './creation.ts';
 import type { Attachment, ChangeOptions, ContainerRequest, Containers, ContainerView, PruneFilter } from './engine.ts';
 import { Execs } from './execs.ts';
 import { HealthChecks } from './health.ts';
-import { isAlive, Lifecycle } from './lifecycle.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { findContainer } from './lookup.ts';
 import { matchesPrune, pruned } from './prune.ts';
 import type { ExecSpec, Exit, Input, LogQuery, OutputChunk } from './runtime.ts';

@@ -1,5 +1,5 @@
 /** A container's process: started, ended, started again. */
-import type { ContainerRecord, ContainerState } from '../container/container.ts';
+import { type ContainerRecord, type ContainerState, isAlive } from '../container/container.ts';
 import { withHealth } from '../container/health.ts';
 import { restartDelay, wantsRestart } from '../container/restart.ts';
 import { parseSignal } from '../container/signal.ts';
@@ -387,8 +387,4 @@ function unless(code: ErrorCode): (error: unknown) => void {
   return (error) => {
     if (!(error instanceof EngineError && error.code === code)) throw error;
   };
-}
-
-export function isAlive({ state }: ContainerRecord): boolean {
-  return state.status === 'running' || state.status === 'paused';
 }

@@ -1,10 +1,9 @@
 /** The containers that one is linked to on the default bridge. */
 import type { HostConfig } from '../container/config.ts';
-import type { ContainerRecord } from '../container/container.ts';
+import { type ContainerRecord, isAlive } from '../container/container.ts';
 import { linkEnvironment, linkedPorts, parseLink, type Linked } from '../container/links.ts';
 import { hostAddress } from '../address/prefix.ts';
 import { EngineError } from '../network/error.ts';
-import { isAlive } from './lifecycle.ts';
 import { findContainer } from './lookup.ts';
 import type { Draft, Records } from './records.ts';
 

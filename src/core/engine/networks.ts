@@ -1,6 +1,5 @@
 /** The use cases of networks. */
-import { isAlive } from './lifecycle.ts';
-import type { ContainerRecord } from '../container/container.ts';
+import { type ContainerRecord, isAlive } from '../container/container.ts';
 import { EngineError } from '../network/error.ts';
 import type { EndpointSettings } from '../network/endpoint.ts';
 import type { NetworkRecord } from '../network/network.ts';

@@ -1,5 +1,5 @@
 /** Changes that begin or end processes, foreseen: which steps they would take, on drafts of the records. */
-import type { ContainerRecord } from '../container/container.ts';
+import { type ContainerRecord, isAlive } from '../container/container.ts';
 import { parseSignal } from '../container/signal.ts';
 import { EngineError } from '../network/error.ts';
 import type { Step } from '../plan/step.ts';
@@ -8,7 +8,6 @@ import type { Context } from './context.ts';
 import { createContainer } from './creation.ts';
 import { closeSandbox, openSandbox } from './endpoints.ts';
 import type { ContainerRequest, Plans, PruneFilter } from './engine.ts';
-import { isAlive } from './lifecycle.ts';
 import { findContainer } from './lookup.ts';
 import type { Maintenance } from './maintenance.ts';
 import type { NetworkUseCases } from './networks.ts';

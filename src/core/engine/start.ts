@@ -1,5 +1,5 @@
 /** The engine's start: records read, predefined networks made, what runs found again, the kernel put right. */
-import type { ContainerRecord } from '../container/container.ts';
+import { type ContainerRecord, isAlive } from '../container/container.ts';
 import { withHealth } from '../container/health.ts';
 import { wantsStart } from '../container/restart.ts';
 import { desiredObjects, planner } from './blueprint.ts';
@@ -13,7 +13,6 @@ import type { EngineApi } from './engine.ts';
 import { closeSandbox } from './endpoints.ts';
 import { Events } from './event.ts';
 import { settleForwarding } from './forwarding.ts';
-import { isAlive } from './lifecycle.ts';
 import { Maintenance } from './maintenance.ts';
 import { NetworkUseCases } from './networks.ts';
 import { PlansOfChanges } from './plans.ts';
