@@ -1,4 +1,4 @@
-// Bundles the program: one file for the command line, one for the daemon, one for its kernel thread.
+// Bundles the program: one file for the command line, one for the daemon, one for each of its threads.
 import { chmod, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
@@ -8,6 +8,7 @@ await build({
   entryPoints: {
     passerelle: 'src/cli/main.ts',
     worker: 'src/linux/worker.ts',
+    'relay-thread': 'src/daemon/proxy/relay-thread.ts',
     demo: 'scripts/demo/main.ts',
     bench: 'bench/main.ts',
     probe: 'bench/probe.ts',

@@ -7,12 +7,15 @@ import { SystemError } from '../linux/ffi.ts';
 import type { Held, Warn } from './held.ts';
 import { Resolver } from './names/resolver.ts';
 import { openListener } from './proxy/listener.ts';
+import { Relay } from './proxy/relay.ts';
 
 export interface HostSocketsOptions {
   readonly names: Names;
   /** The path of a sandbox's network namespace. */
   readonly namespacePath: (sandbox: string) => string;
   readonly warn: Warn;
+  /** The bundle of the userland proxy's thread; undefined: `relay-thread.js` beside the bundle that this is in. */
+  readonly relay?: URL;
 }
 
 type SocketStep = Step<SocketObject>;
@@ -21,9 +24,11 @@ type SocketStep = Step<SocketObject>;
 export class HostSockets implements Sockets {
   readonly #options: HostSocketsOptions;
   readonly #held = new Map<string, Held>();
+  readonly #relay: Relay;
 
   constructor(options: HostSocketsOptions) {
     this.#options = options;
+    this.#relay = new Relay(options.warn, options.relay);
   }
 
   async apply(steps: readonly SocketStep[]): Promise<void> {
@@ -57,6 +62,7 @@ export class HostSockets implements Sockets {
       }
     }
     this.#held.clear();
+    await this.#relay.close();
     if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
   }
 
@@ -87,7 +93,7 @@ export class HostSockets implements Sockets {
 
   #open(object: SocketObject): Held {
     const { names, namespacePath, warn } = this.#options;
-    if (object.kind === 'listener') return openListener(object, warn);
+    if (object.kind === 'listener') return openListener(object, this.#relay, warn);
     return new Resolver({ id: object.sandbox, namespace: namespacePath(object.sandbox) }, names, warn);
   }
 }

@@ -44,6 +44,12 @@ export function describeErrno(errno: number): { readonly code: string; readonly 
   };
 }
 
+/** The error that a call told of by -errno. */
+export function systemError(syscall: string, errno: number): SystemError {
+  const { code, text } = describeErrno(errno);
+  return new SystemError(syscall, code, text);
+}
+
 /**
  * Declares a C function that returns -1 and sets errno when it fails. It is looked up at its first
  * call, so that a function that an old C library lacks (mknod before glibc 2.33) hurts only its users.
@@ -55,8 +61,17 @@ function systemCall(declaration: string): (...args: readonly unknown[]) => numbe
     call ??= libc.func(declaration);
     const result = Number(call(...args));
     if (result >= 0) return result;
-    const { code, text } = describeErrno(koffi.errno());
-    throw new SystemError(name, code, text);
+    throw systemError(name, koffi.errno());
+  };
+}
+
+/** Like `systemCall`, for what fails all the time and is no error: gives -errno instead of throwing. */
+function attempt(declaration: string): (...args: readonly unknown[]) => number {
+  let call: ((...args: readonly unknown[]) => unknown) | undefined;
+  return (...args) => {
+    call ??= libc.func(declaration);
+    const result = Number(call(...args));
+    return result >= 0 ? result : -koffi.errno();
   };
 }
 
@@ -96,6 +111,8 @@ export const connect: (fd: number, address: Bytes, length: number) => number = s
   'int connect(int fd, const void *address, unsigned int length)',
 );
 export const shutdown: (fd: number, how: number) => number = systemCall('int shutdown(int fd, int how)');
+/** `shutdown` that gives -errno: -ENOTCONN if the peer has reset the connection meanwhile. */
+export const tryShutdown: (fd: number, how: number) => number = attempt('int shutdown(int fd, int how)');
 export const setsockopt: (fd: number, level: number, option: number, value: Bytes, length: number) => number =
   systemCall('int setsockopt(int fd, int level, int option, const void *value, unsigned int length)');
 /** Returns the number of bytes sent. */
@@ -107,6 +124,41 @@ const sendFunction = libc.func('intptr_t send(int fd, const void *data, size_t l
 export function sendAside(fd: number, data: Bytes, sent: () => void): void {
   sendFunction.async(fd, data, data.length, 0, sent);
 }
+/** Gives the new connection's fd, or -errno: -EAGAIN if none waits. */
+export const tryAccept: (fd: number, address: null, length: null, flags: number) => number = attempt(
+  'int accept4(int fd, void *address, void *length, int flags)',
+);
+/** `connect` that gives -errno: -EINPROGRESS where the answer is to be waited for. */
+export const tryConnect: (fd: number, address: Bytes, length: number) => number = attempt(
+  'int connect(int fd, const void *address, unsigned int length)',
+);
+/** Moves up to `length` bytes between a pipe and a socket. Gives their number, 0 at the end of the data, or -errno. */
+export const trySplice: (
+  from: number,
+  fromOffset: null,
+  to: number,
+  toOffset: null,
+  length: number,
+  flags: number,
+) => number = attempt(
+  'intptr_t splice(int from, void *fromOffset, int to, void *toOffset, size_t length, unsigned int flags)',
+);
+/** A command of fcntl that takes a number; gives -errno. */
+export const tryFcntl: (fd: number, command: number, value: number) => number = attempt(
+  'int fcntl(int fd, int command, int value)',
+);
+export const epollCreate: (flags: number) => number = systemCall('int epoll_create1(int flags)');
+/** `event` is a struct epoll_event. */
+export const epollControl: (epoll: number, operation: number, fd: number, event: Bytes) => number = systemCall(
+  'int epoll_ctl(int epoll, int operation, int fd, const void *event)',
+);
+/** Waits for up to `timeout` ms, -1: for ever. Gives how many events there are, or -errno: -EINTR. */
+export const tryEpollWait: (epoll: number, events: Bytes, count: number, timeout: number) => number = attempt(
+  'int epoll_wait(int epoll, _Out_ void *events, int count, int timeout)',
+);
+export const eventfd: (count: number, flags: number) => number = systemCall(
+  'int eventfd(unsigned int count, int flags)',
+);
 /** Waits for one of `count` struct pollfd; returns how many are ready, 0 after `timeout` ms. */
 export const poll: (fds: Bytes, count: number, timeout: number) => number = systemCall(
   'int poll(_Inout_ void *fds, unsigned long count, int timeout)',

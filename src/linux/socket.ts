@@ -2,10 +2,12 @@
  * Internet sockets made by hand, to be born inside a namespace window and handed to Node by their
  * fd, and to be bound before the call returns. All are non-blocking and close on exec.
  */
-import { concat, pack, u32 } from './bytes.ts';
+import { constants } from 'node:os';
+import { concat, pack, readU16, u32 } from './bytes.ts';
 import * as ffi from './ffi.ts';
 import { AF_INET6, familyOf, hostBytes } from './inet.ts';
 
+const { EINPROGRESS } = constants.errno;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
@@ -13,37 +15,40 @@ const SOCK_CLOEXEC = 0o2000000;
 const IPPROTO_SCTP = 132;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_KEEPALIVE = 9;
+const SO_LINGER = 13;
 const SO_RCVBUFFORCE = 33;
+const SOL_TCP = 6;
+const TCP_NODELAY = 1;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
 const SOL_IPV6 = 41;
 const IPV6_V6ONLY = 26;
-/** Connections that may wait to be accepted; cut by the kernel to net.core.somaxconn. Node's own default wins unless it is `listen({ fd }, BACKLOG)`. */
-export const BACKLOG = 4096;
+/** Connections that may wait to be accepted; cut by the kernel to net.core.somaxconn. Node's own default wins where it listens on the fd. */
+const BACKLOG = 4096;
 /** Bytes: room for a burst while this thread is busy elsewhere. */
 const RECEIVE_BUFFER = 1 << 20;
 
+/** Until a silent peer is asked whether it is there, and between two such questions (s): as docker-proxy's. */
+const KEEPALIVE = 15;
+
 /** A whole sockaddr_in or sockaddr_in6. */
-function socketAddress(address: string, port: number): { readonly family: number; readonly bytes: Uint8Array } {
+export function socketAddress(address: string, port: number): Uint8Array {
   const host = hostBytes(address);
   const family = familyOf(host);
   const head = pack([family, 'u16'], [port, 'be16']);
   const rest = family === AF_INET6 ? [u32(0), host, u32(0)] : [host, new Uint8Array(8)];
-  return { family, bytes: concat([head, ...rest]) };
+  return concat([head, ...rest]);
 }
 
 /** A new socket of the address's family; closed again if `prepare` throws. */
-function open(
-  type: number,
-  protocol: number,
-  address: string,
-  port: number,
-  prepare: (fd: number, address: Uint8Array) => void,
-): number {
-  const { family, bytes } = socketAddress(address, port);
+function open(type: number, protocol: number, address: Uint8Array, prepare: (fd: number) => void): number {
+  const family = readU16(address, 0);
   const fd = ffi.socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
   try {
     // `::` leaves the IPv4 side of the port to a socket of its own.
     if (family === AF_INET6) ffi.setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, u32(1), 4);
-    prepare(fd, bytes);
+    prepare(fd);
   } catch (error) {
     ffi.close(fd);
     throw error;
@@ -52,7 +57,8 @@ function open(
 }
 
 function listening(protocol: number, address: string, port: number): number {
-  return open(SOCK_STREAM, protocol, address, port, (fd, bytes) => {
+  const bytes = socketAddress(address, port);
+  return open(SOCK_STREAM, protocol, bytes, (fd) => {
     ffi.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, u32(1), 4);
     ffi.bind(fd, bytes, bytes.length);
     ffi.listen(fd, BACKLOG);
@@ -71,7 +77,8 @@ export function openSctpListener(address: string, port: number): number {
 
 /** A UDP socket bound to an address and port (0: any) of the thread's namespace: its fd, for `dgram.bind({ fd })`. */
 export function openUdp(address: string, port: number): number {
-  return open(SOCK_DGRAM, 0, address, port, (fd, bytes) => {
+  const bytes = socketAddress(address, port);
+  return open(SOCK_DGRAM, 0, bytes, (fd) => {
     ffi.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, u32(RECEIVE_BUFFER), 4);
     ffi.bind(fd, bytes, bytes.length);
   });
@@ -79,13 +86,36 @@ export function openUdp(address: string, port: number): number {
 
 /** A TCP connection under way from the thread's namespace: its fd, for `new net.Socket({ fd })`, which learns of its failure. */
 export function openTcpConnection(address: string, port: number): number {
-  return open(SOCK_STREAM, 0, address, port, (fd, bytes) => {
-    try {
-      ffi.connect(fd, bytes, bytes.length);
-    } catch (error) {
-      if (!(error instanceof ffi.SystemError && error.code === 'EINPROGRESS')) throw error;
-    }
+  return connectTcp(socketAddress(address, port));
+}
+
+/** The same, to a whole sockaddr. Throws SystemError if it fails at once, as with ENETUNREACH. */
+export function connectTcp(address: Uint8Array): number {
+  return open(SOCK_STREAM, 0, address, (fd) => {
+    const result = ffi.tryConnect(fd, address, address.length);
+    if (result < 0 && result !== -EINPROGRESS) throw ffi.systemError('connect', -result);
   });
+}
+
+/**
+ * For one side of a connection that is carried on: small messages go at once, and a peer that is gone
+ * without a word is found out. What a listening socket accepts inherits it.
+ */
+export function setStreamOptions(fd: number): void {
+  ffi.setsockopt(fd, SOL_TCP, TCP_NODELAY, u32(1), 4);
+  ffi.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, u32(1), 4);
+  ffi.setsockopt(fd, SOL_TCP, TCP_KEEPIDLE, u32(KEEPALIVE), 4);
+  ffi.setsockopt(fd, SOL_TCP, TCP_KEEPINTVL, u32(KEEPALIVE), 4);
+}
+
+/** From now on closing the socket resets the connection, so that its peer sees an error and not the end of the data. */
+export function resetOnClose(fd: number): void {
+  ffi.setsockopt(fd, SOL_SOCKET, SO_LINGER, pack([1, 'u32'], [0, 'u32']), 8);
+}
+
+/** The next connection that waits at a listening socket: its fd; or -errno, -EAGAIN if there is none. */
+export function tryAccept(fd: number): number {
+  return ffi.tryAccept(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 /** Takes back the address reuse that `dgram.bind({ fd })` turns on, by which another UDP socket could share the port. */

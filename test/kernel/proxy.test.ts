@@ -3,7 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,13 +14,16 @@ import type { Step } from '../../src/core/plan/step.ts';
 import { openUdpProxy } from '../../src/daemon/proxy/udp-proxy.ts';
 import { HostSockets } from '../../src/daemon/sockets.ts';
 import { createNamespace, enterNamespace, removeNamespace } from '../../src/linux/namespace.ts';
+import { bundleRelay } from './worker.ts';
 
 const run = mkdtempSync(join(tmpdir(), 'g-proxy-'));
 const host = join(run, 'g-host');
 const container = join(run, 'g-container');
 const CONTAINER = '172.30.0.2';
 const warnings: string[] = [];
+const relay = await bundleRelay();
 const sockets = new HostSockets({
+  relay,
   names: { lookup: () => undefined, reverse: () => undefined, upstream: () => ({ servers: [] }) },
   namespacePath: () => container,
   warn: (message) => warnings.push(message),
@@ -40,7 +43,9 @@ async function serve(port: number, protocol: 'tcp' | 'udp', command: string, ...
   const process = execFile(inside[0], [inside[1], command, ...words]);
   started.push(() => process.kill());
   const list = protocol === 'tcp' ? '-Hlnt' : '-Hlnu';
-  await expect.poll(() => here(inside[0], inside[1], 'ss', list)).toMatch(new RegExp(`:${port}\\b`));
+  await expect
+    .poll(() => here(inside[0], inside[1], 'ss', list), { timeout: 20_000 })
+    .toMatch(new RegExp(`:${port}\\b`));
 }
 const serveWith = (port: number, protocol: 'tcp' | 'udp', script: string) =>
   serve(port, protocol, process.execPath, '-e', script);
@@ -76,6 +81,12 @@ async function everything(socket: net.Socket): Promise<Buffer> {
   socket.on('data', (chunk) => chunks.push(chunk));
   await once(socket, 'end');
   return Buffer.concat(chunks);
+}
+
+/** Expects an echo. */
+async function everythingSaid(text: string, socket: net.Socket): Promise<void> {
+  socket.end(text);
+  expect(String(await everything(socket))).toBe(text);
 }
 
 beforeAll(() => {
@@ -202,8 +213,7 @@ describe('tcp', () => {
 
   test('a container that does not listen, or cannot be reached, ends the client at once', async () => {
     await publish();
-    const socket = await connect();
-    const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+    const [error] = (await once(net.connect(8080, '127.0.0.1'), 'error')) as [NodeJS.ErrnoException];
     expect(error.code).toBe('ECONNRESET');
   });
 
@@ -225,11 +235,84 @@ describe('tcp', () => {
     await serveWith(80, 'tcp', `require('net').createServer((s) => s.pipe(s)).listen(80)`);
     await publish();
     const socket = await connect();
+    socket.write('there');
+    await once(socket, 'data');
     const closed = once(socket, 'end');
     await sockets.apply([step('remove', {})]);
     await closed;
     expect(here('ss', '-Hnt', 'state', 'established')).toBe('');
     await publish();
+  });
+
+  test('a client that says all before the container has answered, and a slow one, keep nobody waiting', async () => {
+    await serveWith(80, 'tcp', `require('net').createServer({ allowHalfOpen: true }, (s) => s.pipe(s)).listen(80)`);
+    await publish();
+    const slow = await connect();
+    slow.pause();
+    slow.write(Buffer.alloc(32 << 20));
+    for (let n = 0; n < 50; n++) {
+      const quick = net.connect({ port: 8080, host: '127.0.0.1', allowHalfOpen: true });
+      quick.end('at once');
+      expect(String(await everything(quick))).toBe('at once');
+    }
+    // What waited is all there.
+    const answer = everything(slow);
+    slow.resume().end();
+    expect((await answer).length).toBe(32 << 20);
+  });
+
+  test('nothing is left open by connections that end, fail, are refused or are cut off', async () => {
+    const open = () => readdirSync('/proc/self/fd').length;
+    await serveWith(80, 'tcp', `require('net').createServer((s) => s.pipe(s).on('error', () => {})).listen(80)`);
+    const nobody = { port: 8081, target: { address: CONTAINER, port: 81 } };
+    const round = async () => {
+      await publish();
+      await publish(nobody);
+      const all = await Promise.all(Array.from({ length: 100 }, () => connect()));
+      for (const socket of all) socket.on('error', () => {});
+      const refused = Array.from({ length: 20 }, () => net.connect(8081, '127.0.0.1'));
+      await Promise.all(refused.map((socket) => once(socket, 'error')));
+      for (const [n, socket] of all.entries()) {
+        if (n % 3 !== 0) socket.write(Buffer.alloc(1 << 18));
+        if (n % 3 === 1) socket.resetAndDestroy();
+      }
+      await sockets.apply(held.splice(0).map((listener) => step('remove', listener)));
+      for (const socket of all) socket.destroy();
+    };
+    await round();
+    // The relay keeps a few pipes for the next connections.
+    const before = open() + 32;
+    for (let n = 0; n < 3; n++) await round();
+    await expect.poll(open).toBeLessThanOrEqual(before);
+    await expect.poll(() => here('ss', '-Hnt', 'state', 'established', 'dst', CONTAINER)).toBe('');
+  });
+
+  test('without file descriptors clients are sent away, and it is told once', async () => {
+    await serveWith(80, 'tcp', `require('net').createServer((s) => s.pipe(s)).listen(80)`);
+    await publish();
+    await everythingSaid('warm', await connect());
+    const usual = here('prlimit', `--pid=${process.pid}`, '--nofile', '--noheadings', '--output=SOFT').trim();
+    const limit = (soft: number | string) => ['prlimit', `--pid=${process.pid}`, `--nofile=${soft}:`] as const;
+    // Takes the limit back itself: here is nothing left to start a process with.
+    const clients = `
+      let [reset, open] = [0, 0];
+      for (let n = 0; n < 100; n++) require('net').connect(8080, '127.0.0.1')
+        .on('connect', function () { this.write('x'); }).on('data', () => open++).on('error', () => reset++);
+      setInterval(() => {
+        if (reset + open < 100) return;
+        require('child_process').execSync('${limit(usual).join(' ')}');
+        console.log(reset, open);
+        process.exit();
+      }, 20)`;
+    const taken = new Set(readdirSync('/proc/self/fd').map(Number));
+    let few = 0;
+    for (let free = 0; free < 60; few++) if (!taken.has(few)) free++;
+    here(...limit(few));
+    const [reset, open] = (await meanwhile(process.execPath, '-e', clients)).split(' ').map(Number);
+    expect(reset).toBeGreaterThan(0);
+    expect(open).toBeGreaterThan(0);
+    expect(warnings.splice(0)).toEqual([expect.stringContaining('LimitNOFILE')]);
+    await everythingSaid('again', await connect());
   });
 
   test('IPv6 to IPv6', async () => {

@@ -2,15 +2,15 @@ import type { ListenerObject } from '../../core/plan/object.ts';
 import { SystemError } from '../../linux/ffi.ts';
 import { closeSocket, openSctpListener, openTcpListener, openUdp } from '../../linux/socket.ts';
 import type { Held, Warn } from '../held.ts';
-import { openTcpProxy } from './tcp-proxy.ts';
+import type { Relay } from './relay.ts';
 import { openUdpProxy } from './udp-proxy.ts';
 
 /** Takes a host port before it returns, and forwards if asked to. Throws SystemError, as of EADDRINUSE. */
-export function openListener(listener: ListenerObject, warn: Warn): Held {
+export function openListener(listener: ListenerObject, relay: Relay, warn: Warn): Held {
   const { protocol, address, port } = listener;
   if (protocol === 'sctp') return reserveSctp(address, port);
   if (!listener.forward) return reserve(protocol === 'tcp' ? openTcpListener(address, port) : openUdp(address, port));
-  return protocol === 'tcp' ? openTcpProxy(listener, warn) : openUdpProxy(listener, warn);
+  return protocol === 'tcp' ? relay.open(listener) : openUdpProxy(listener, warn);
 }
 
 /** A port that is only kept from others: as with dockerd's, a TCP one listens and is never accepted from. */
