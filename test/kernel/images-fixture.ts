@@ -11,7 +11,7 @@ import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import tar from 'tar-stream';
-import type { Progress } from '../../src/containers/images/image.ts';
+import type { Progress } from '../../src/core/image/image.ts';
 import { ImageStore } from '../../src/containers/images/store.ts';
 import { mountOverlay, unmount } from '../../src/linux/mount.ts';
 

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { writeBusyboxArchive } from '../../scripts/images.ts';
 import { hexOf } from '../../src/containers/images/digest.ts';
-import type { RegistryAuth } from '../../src/containers/images/image.ts';
+import type { RegistryAuth } from '../../src/core/image/image.ts';
 import type { ImageStore } from '../../src/containers/images/store.ts';
 import { createNamespace, enterNamespace, removeNamespace } from '../../src/linux/namespace.ts';
 import { all, FakeRegistry, Place, readText, refuse, remoteImage, run, sha256, tarOf } from './images-fixture.ts';

@@ -11,7 +11,7 @@ import { readJson } from './config.ts';
 import { digestOf, hexOf } from './digest.ts';
 import type { LayerFile } from './layers.ts';
 import { choose, readManifest, type Descriptor, type Index, type Platform } from './manifest.ts';
-import { parseReference, withDefaultTag, type Reference } from './reference.ts';
+import { parseReference, withDefaultTag, type Reference } from '../../core/image/reference.ts';
 import type { Workspace } from './workspace.ts';
 
 /** One image of an archive. */

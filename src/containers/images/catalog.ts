@@ -1,21 +1,14 @@
 import { mkdir, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { EngineError } from '../../core/network/error.ts';
 import { syncFolder, writeDurably } from '../durable.ts';
 import { readImageConfig, readJson, type ImageConfig } from './config.ts';
-import { chainIds, hexOf, isDigest } from './digest.ts';
-import { canonical, familiar, parseAny, parseReference, withDefaultTag, type Reference } from './reference.ts';
+import { isDigest } from '../../core/image/digest.ts';
+import { chainIds, hexOf } from './digest.ts';
+import { ImageNames, type Naming } from '../../core/image/names.ts';
+import { parseReference, type Reference } from '../../core/image/reference.ts';
 
 const named = v.record(v.string(), v.object({ id: v.string(), at: v.string() }));
-
-/** A name, and since when it has meant its image. */
-interface Naming {
-  readonly reference: Reference;
-  readonly id: string;
-  /** RFC 3339. */
-  readonly at: string;
-}
 
 /**
  * Which images there are and what they are called: a file for each configuration, named by its
@@ -30,7 +23,7 @@ export class Catalog {
   readonly #namesFile: string;
   readonly #images = new Map<string, ImageConfig>();
   readonly #retired = new Map<string, ImageConfig>();
-  #names = new Map<string, Naming>();
+  #names = new ImageNames();
 
   private constructor(root: string) {
     this.#present = join(root, 'configs');
@@ -46,8 +39,8 @@ export class Catalog {
       if (error.code === 'ENOENT') return '{}';
       throw error;
     });
-    for (const [key, { id, at }] of Object.entries(readJson(named, content, catalog.#namesFile))) {
-      if (catalog.#images.has(id)) catalog.#names.set(key, { reference: parseReference(key), id, at });
+    for (const [name, { id, at }] of Object.entries(readJson(named, content, catalog.#namesFile))) {
+      if (catalog.#images.has(id)) catalog.#names = catalog.#names.with(id, [parseReference(name)], at);
     }
     return catalog;
   }
@@ -86,40 +79,22 @@ export class Catalog {
 
   /** An image's names, in alphabetical order. */
   names(id: string): Naming[] {
-    const names = [...this.#names.values()].filter((naming) => naming.id === id);
-    return names.sort((a, b) => (familiar(a.reference) < familiar(b.reference) ? -1 : 1));
+    return this.#names.of(id);
   }
 
   /** All names with a tag of one repository. */
   tags(repository: Reference): Reference[] {
-    const { domain, path } = repository;
-    return [...this.#names.values()]
-      .map(({ reference }) => reference)
-      .filter((reference) => reference.domain === domain && reference.path === path && reference.tag !== undefined);
+    return this.#names.tags(repository);
   }
 
   lookup(reference: Reference): ImageConfig | undefined {
-    const id = this.#names.get(canonical(reference))?.id;
+    const id = this.#names.lookup(reference);
     return id === undefined ? undefined : this.#images.get(id);
   }
 
-  /** The image that a user's text means: a name, else an id or the start of one that only one image has. */
+  /** The image that a user's text means; throws not-found. */
   find(text: string): ImageConfig {
-    const meant = parseAny(text);
-    if ('id' in meant) {
-      const image = this.#images.get(meant.id);
-      if (image) return image;
-      throw new EngineError('not-found', `No such image: ${meant.id}`);
-    }
-    const image = this.lookup(meant.name) ?? this.#findPrefix(text);
-    if (image) return image;
-    throw new EngineError('not-found', `No such image: ${familiar(withDefaultTag(meant.name))}`);
-  }
-
-  #findPrefix(text: string): ImageConfig | undefined {
-    const start = text.startsWith('sha256:') ? text : `sha256:${text}`;
-    const found = [...this.#images.values()].filter(({ id }) => id.startsWith(start));
-    return found.length === 1 ? found[0] : undefined;
+    return this.#images.get(this.#names.find(text, new Set(this.#images.keys())))!;
   }
 
   async add(content: Uint8Array): Promise<ImageConfig> {
@@ -134,26 +109,18 @@ export class Catalog {
 
   /** Lets names mean this image; gives whether one of them did not before. */
   async name(id: string, references: readonly Reference[], at: string): Promise<boolean> {
-    const changed = references.filter((reference) => this.#names.get(canonical(reference))?.id !== id);
-    if (changed.length === 0) return false;
-    const names = new Map(this.#names);
-    for (const reference of changed) {
-      const key = canonical(reference);
-      names.set(key, { reference: parseReference(key), id, at });
-    }
+    const names = this.#names.with(id, references, at);
+    if (names === this.#names) return false;
     await this.#writeNames(names);
     return true;
   }
 
   async unname(references: readonly Reference[]): Promise<void> {
-    if (references.length === 0) return;
-    const names = new Map(this.#names);
-    for (const reference of references) names.delete(canonical(reference));
-    await this.#writeNames(names);
+    if (references.length > 0) await this.#writeNames(this.#names.without(references));
   }
 
-  async #writeNames(names: Map<string, Naming>): Promise<void> {
-    const content = Object.fromEntries([...names].map(([key, { id, at }]) => [key, { id, at }]));
+  async #writeNames(names: ImageNames): Promise<void> {
+    const content = Object.fromEntries([...names.entries()].map(([name, { id, at }]) => [name, { id, at }]));
     await writeDurably(this.#namesFile, JSON.stringify(content));
     this.#names = names;
   }

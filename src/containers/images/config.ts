@@ -5,8 +5,9 @@
 import * as v from 'valibot';
 import type { ContainerConfig } from '../../core/container/config.ts';
 import { EngineError } from '../../core/network/error.ts';
-import { digestOf, isDigest } from './digest.ts';
-import type { HistoryEntry, ImageView } from './image.ts';
+import { isDigest } from '../../core/image/digest.ts';
+import { digestOf } from './digest.ts';
+import type { HistoryEntry, ImageView } from '../../core/image/image.ts';
 
 const text = v.optional(v.nullish(v.string(), ''), '');
 const string = v.nullish(v.string());

@@ -1,4 +1,4 @@
-import type { Progress } from './image.ts';
+import type { Progress } from '../../core/image/image.ts';
 
 /** How often (ms) a running count is worth a message. */
 const INTERVAL = 100;

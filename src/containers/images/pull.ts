@@ -3,12 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Mutex } from '../../core/engine/mutex.ts';
 import { EngineError } from '../../core/network/error.ts';
 import { readImageConfig } from './config.ts';
-import { digestOf, hexOf, isDigest, Tally } from './digest.ts';
+import { isDigest } from '../../core/image/digest.ts';
+import { digestOf, hexOf, Tally } from './digest.ts';
 import { ConnectionError } from './http.ts';
 import type { Layers } from './layers.ts';
 import { choose, readManifest, type Descriptor, type Manifest, type Platform } from './manifest.ts';
 import { metered, type Report } from './progress.ts';
-import { familiar, familiarName, type Reference } from './reference.ts';
+import { familiar, familiarName, type Reference } from '../../core/image/reference.ts';
 import { Registry, RegistryError, type RegistryOptions } from './registry.ts';
 import type { Workspace } from './workspace.ts';
 

@@ -6,9 +6,9 @@ import { EngineError } from '../../core/network/error.ts';
 import { readChallenge, type Challenge } from './challenge.ts';
 import { readJson } from './config.ts';
 import { ConnectionError, readBody, send } from './http.ts';
-import type { RegistryAuth } from './image.ts';
+import type { RegistryAuth } from '../../core/image/image.ts';
 import { MANIFEST_ACCEPT, type Descriptor } from './manifest.ts';
-import type { Reference } from './reference.ts';
+import type { Reference } from '../../core/image/reference.ts';
 
 /** The longest manifest, index or configuration that is read. */
 const LONGEST_DOCUMENT = 8 * 1024 * 1024;

@@ -10,13 +10,28 @@ import { Catalog } from './catalog.ts';
 import { configOf } from './changes.ts';
 import { containerConfig, imageHistory, imageView, readImageConfig, type ImageConfig } from './config.ts';
 import { hexOf } from './digest.ts';
-import type { HistoryEntry, ImagePruneFilter, ImageUser, ImageView, Progress, RegistryAuth, Removal } from './image.ts';
+import type {
+  HistoryEntry,
+  ImagePruneFilter,
+  ImageUser,
+  ImageView,
+  Progress,
+  RegistryAuth,
+  Removal,
+} from '../../core/image/image.ts';
 import { Layers } from './layers.ts';
 import { machinePlatform, parsePlatform } from './manifest.ts';
 import { reporting, type Report } from './progress.ts';
 import { pull } from './pull.ts';
-import { familiar, parseAny, parseReference, tagOf, withDefaultTag, type Reference } from './reference.ts';
-import { isPrunable, planRemoval, type RemovalPlan } from './removal.ts';
+import {
+  familiar,
+  parseAny,
+  parseReference,
+  tagOf,
+  withDefaultTag,
+  type Reference,
+} from '../../core/image/reference.ts';
+import { isPrunable, planRemoval, type RemovalPlan } from '../../core/image/removal.ts';
 import { Workspace } from './workspace.ts';
 
 export interface ImageStoreOptions {

@@ -1,4 +1,4 @@
-import type { ImageView } from '../../../containers/images/image.ts';
+import type { ImageView } from '../../../core/image/image.ts';
 import { Filters } from '../http/filters.ts';
 import type { Query } from '../http/query.ts';
 import { readInstantOrAge } from '../http/time.ts';

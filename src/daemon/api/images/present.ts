@@ -1,5 +1,5 @@
 /** Images as the Engine API shows them. The order of the fields is Docker's. */
-import type { HistoryEntry, ImageView } from '../../../containers/images/image.ts';
+import type { HistoryEntry, ImageView } from '../../../core/image/image.ts';
 import { presentConfig } from '../containers/present.ts';
 import { seconds } from '../http/time.ts';
 import { sorted } from '../sorted.ts';

@@ -1,4 +1,4 @@
-import type { ImageUser, Progress, RegistryAuth } from '../../../containers/images/image.ts';
+import type { ImageUser, Progress, RegistryAuth } from '../../../core/image/image.ts';
 import { EngineError } from '../../../core/network/error.ts';
 import type { Call } from '../http/call.ts';
 import { Filters, PRUNE_FILTERS } from '../http/filters.ts';

@@ -1,4 +1,4 @@
-import type { Progress } from '../../../containers/images/image.ts';
+import type { Progress } from '../../../core/image/image.ts';
 import { messageOf } from '../http/errors.ts';
 import { stream, type Reply } from '../http/reply.ts';
 

@@ -1,5 +1,5 @@
 /** What is known of an image, and what the store's operations take and give. */
-import type { ImageInfo } from '../../core/engine/images.ts';
+import type { ImageInfo } from '../engine/images.ts';
 
 /** One line of an image's history. */
 export interface HistoryEntry {

@@ -2,7 +2,7 @@
  * The names of images. What a user writes is completed as Docker does: `busybox` is
  * `docker.io/library/busybox:latest`. The grammar is that of the distribution project's references.
  */
-import { EngineError } from '../../core/network/error.ts';
+import { EngineError } from '../network/error.ts';
 import { isDigest } from './digest.ts';
 
 /** A name with its registry, and what it picks there. */

@@ -1,6 +1,5 @@
 /** Docker's rules of what may be removed, and what goes with it. */
-import { EngineError } from '../../core/network/error.ts';
-import type { ImageConfig } from './config.ts';
+import { EngineError } from '../network/error.ts';
 import type { ImagePruneFilter, ImageUser } from './image.ts';
 import { canonical, canonicalName, parseReference, type Reference } from './reference.ts';
 
@@ -82,8 +81,15 @@ function deletionConflict(
   return conflict('must be forced', `image is being used by stopped container ${short(stopped.id)}`);
 }
 
+/** What a prune asks of an image. */
+interface Prunable {
+  /** RFC 3339. */
+  readonly created: string;
+  readonly config?: { readonly Labels?: Readonly<Record<string, string>> | null | undefined } | null | undefined;
+}
+
 /** Whether a prune takes the image. */
-export function isPrunable(image: ImageConfig, references: readonly Reference[], filter: ImagePruneFilter): boolean {
+export function isPrunable(image: Prunable, references: readonly Reference[], filter: ImagePruneFilter): boolean {
   const own = image.config?.Labels ?? {};
   const has = (wanted: string): boolean => {
     const [key = '', ...value] = wanted.split('=');
