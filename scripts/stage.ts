@@ -143,30 +143,7 @@ export class Stage {
 
   /** Runs a command where the tests run, with DOCKER_HOST set to the daemon. */
   outside(command: string, args: readonly string[], options: CommandOptions = {}): Promise<Output> {
-    return new Promise((done, failed) => {
-      const child = spawn(command, args, {
-        cwd: options.cwd,
-        env: {
-          ...process.env,
-          DOCKER_HOST: this.dockerHost,
-          COMPOSE_PROJECT_NAME: undefined,
-          ...options.env,
-        },
-        stdio: ['pipe', 'pipe', 'pipe'],
-        timeout: options.timeout ?? 120_000,
-      });
-      const out: Buffer[] = [];
-      const err: Buffer[] = [];
-      child.stdout.on('data', (data: Buffer) => out.push(data));
-      child.stderr.on('data', (data: Buffer) => err.push(data));
-      // A command that does not read its input closes it first.
-      child.stdin.on('error', () => undefined);
-      child.stdin.end(options.input);
-      child.once('error', failed);
-      child.once('close', (code) =>
-        done({ code: code ?? 128, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
-      );
-    });
+    return perform(command, args, { ...options, env: { DOCKER_HOST: this.dockerHost, ...options.env } });
   }
 
   /** The docker command line against the daemon; throws if it fails. */
@@ -207,6 +184,29 @@ export class Stage {
   #in(netns: string, command: string, args: readonly string[], options?: CommandOptions): Promise<Output> {
     return this.outside('nsenter', [`--net=/run/netns/${netns}`, command, ...args], options);
   }
+}
+
+/** Runs a command to its end, however it ends. */
+export function perform(command: string, args: readonly string[], options: CommandOptions = {}): Promise<Output> {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, COMPOSE_PROJECT_NAME: undefined, ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: options.timeout ?? 120_000,
+    });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on('data', (data: Buffer) => out.push(data));
+    child.stderr.on('data', (data: Buffer) => err.push(data));
+    // A command that does not read its input closes it first.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input);
+    child.once('error', failed);
+    child.once('close', (code) =>
+      done({ code: code ?? 128, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+    );
+  });
 }
 
 /** Ends monitors and containers whose command line or parent's names a directory: the ones a killed daemon left. */

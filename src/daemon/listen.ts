@@ -42,6 +42,19 @@ export async function listen(server: Server, endpoint: Endpoint, group = 'docker
     return;
   }
   const { path } = endpoint;
+  try {
+    await listenAt(server, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    throw new StartError(`unix://${path}: ${(error as Error).message}: choose another --host, or be root`, {
+      cause: error,
+    });
+  }
+  const gid = await groupId(group);
+  if (gid !== undefined && process.getuid?.() === 0) await chown(path, 0, gid);
+}
+
+async function listenAt(server: Server, path: string): Promise<void> {
   mkdirSync(dirname(path), { recursive: true });
   await removeStale(path);
   // The socket must not be open to all for a moment. Binding happens within the call.
@@ -53,8 +66,6 @@ export async function listen(server: Server, endpoint: Endpoint, group = 'docker
     process.umask(umask);
   }
   await bound;
-  const gid = await groupId(group);
-  if (gid !== undefined && process.getuid?.() === 0) await chown(path, 0, gid);
 }
 
 function listening(server: Server, begin: () => void): Promise<void> {

@@ -13,11 +13,22 @@ export interface Lock {
   release(): void;
 }
 
+function openLock(dataRoot: string): number {
+  try {
+    mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
+    return openSync(join(dataRoot, 'daemon.lock'), 'a+', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error;
+    throw new StartError(
+      `${(error as Error).message}: the daemon needs root; with --kernel model it simulates all, and needs none`,
+      { cause: error },
+    );
+  }
+}
+
 /** The kernel gives the lock back when the process ends, however it ends. */
 export function lockDataRoot(dataRoot: string): Lock {
-  mkdirSync(dataRoot, { recursive: true, mode: 0o711 });
-  const path = join(dataRoot, 'daemon.lock');
-  const fd = openSync(path, 'a+', 0o600);
+  const fd = openLock(dataRoot);
   try {
     ffi.flock(fd, LOCK_EX | LOCK_NB);
   } catch (error) {

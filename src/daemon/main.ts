@@ -1,37 +1,18 @@
-/** The daemon: the engine on the real ports, behind the API. */
-import { randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** The daemon: the engine on its ports, behind the API. */
 import type { Logger } from 'pino';
-import { ContainerArchives } from '../containers/archive/archives.ts';
-import { ImageStore } from '../containers/images/store.ts';
-import { containerPaths } from '../containers/runtime/paths.ts';
-import { ConmonRuntime } from '../containers/runtime/runtime.ts';
-import { LocalVolumes } from '../containers/volumes/local.ts';
-import type { ContainerRecord } from '../core/container/container.ts';
-import type { ContainerView } from '../core/engine/engine.ts';
-import type { Names } from '../core/engine/names.ts';
 import type { EngineSettings } from '../core/engine/settings.ts';
-import { startEngine, type Engine } from '../core/engine/start.ts';
+import { startEngine } from '../core/engine/start.ts';
 import { parseMark } from '../core/firewall/mark.ts';
 import { DEFAULT_SOURCES } from '../core/ipam/sources.ts';
 import { EngineError } from '../core/network/error.ts';
-import { LinuxKernel } from '../linux/kernel.ts';
-import type { ContainerSurroundings } from './api/containers/present.ts';
 import { ApiServer } from './api/http/server.ts';
 import { apiRouter } from './api/routes.ts';
 import type { Services } from './api/services.ts';
-import { readSystemFacts } from './api/system/facts.ts';
-import { SystemClock } from './clock.ts';
 import type { DaemonConfig } from './config/options.ts';
-import { machine } from './host.ts';
 import { HostSnapshots } from './insight/snapshots.ts';
-import { gather } from './insight/texts.ts';
 import { listen, parseHost, StartError } from './listen.ts';
-import { lockDataRoot, lockNetworkNamespace, refuseBesideDocker } from './lock.ts';
 import { makeLog } from './log.ts';
-import { HostSockets } from './sockets.ts';
-import { JournalStore } from './store/journal-store.ts';
+import type { Opened, World, WorldLog } from './worlds/world.ts';
 
 export interface Build {
   readonly version: string;
@@ -48,7 +29,7 @@ export async function runDaemon(config: DaemonConfig, build: Build): Promise<num
   try {
     const daemon = await Daemon.start(config, build, log);
     const signal = await stopped;
-    log.info({ signal }, 'stopping; containers keep running');
+    log.info({ signal }, config.kernel === 'linux' ? 'stopping; containers keep running' : 'stopping');
     await daemon.stop();
     return 0;
   } catch (error) {
@@ -109,96 +90,29 @@ export class Daemon {
 }
 
 async function open(config: DaemonConfig, build: Build, log: Logger, closing: Closing): Promise<void> {
-  const { dataRoot, execRoot } = config;
   const endpoints = config.hosts.map(parseHost);
-  const lock = lockDataRoot(dataRoot);
-  closing.add('the lock', () => lock.release());
-  await refuseBesideDocker();
-  const namespaceLock = await lockNetworkNamespace();
-  closing.add('the lock of the network namespace', () => namespaceLock.release());
-
-  const warn = (message: string): void => log.warn(message);
-  const clock = new SystemClock();
-  const store = new JournalStore(join(dataRoot, 'journal'), { warn });
-  closing.add('the store', () => store.close());
-  const images = await ImageStore.open(join(dataRoot, 'images'), { insecureRegistries: config.insecureRegistries });
-  const volumes = await LocalVolumes.open(join(dataRoot, 'volumes'));
-  const kernel = new LinuxKernel({ runDirectory: execRoot, ...(build.worker ? { worker: build.worker } : {}) });
-  closing.add('the kernel port', () => kernel.close());
-  const runtime = new ConmonRuntime({
-    dataRoot,
-    runRoot: execRoot,
-    clock,
-    layers: async (imageId) => images.layers(imageId),
-  });
-  closing.add('the runtime', () => runtime.close());
-  const names = new LateNames();
-  const sockets = new HostSockets({ names, namespacePath: (sandbox) => kernel.namespacePath(sandbox), warn });
-  closing.add('the sockets', () => sockets.close());
-
-  const settings = engineSettings(config);
-  const engine = await startEngine(
-    {
-      kernel,
-      sockets,
-      runtime,
-      images,
-      volumes,
-      store,
-      host: machine,
-      clock,
-      log: { info: (text) => log.info(text), warn },
-    },
-    settings,
-    (directory) => names.use(directory),
+  const told = { info: (text: string) => log.info(text), warn: (text: string) => log.warn(text) };
+  const { ports, services, gather, connect } = await openWorld(config, build, told, (what, close) =>
+    closing.add(what, close),
   );
+  const settings = engineSettings(config);
+  const engine = await startEngine({ ...ports, log: told }, settings, connect);
   closing.add('the engine', () => engine.close());
+  const { images, volumes, clock } = ports;
+  const { version } = build;
+  const snapshots = new HostSnapshots({ engine, settings, version, clock, gather });
+  await serve({ engine, images, volumes, ...services, snapshots, clock }, endpoints, config, build, log, closing);
+}
 
-  const layers = (container: ContainerRecord) => ({
-    upper: containerPaths(dataRoot, execRoot, container.id).upper,
-    lower: images.layers(container.imageId),
-  });
-  const services: Services = {
-    engine,
-    images,
-    volumes,
-    files: {
-      surroundings: ({ container, sandbox }: ContainerView): ContainerSurroundings => {
-        const paths = containerPaths(dataRoot, execRoot, container.id);
-        return {
-          resolvConfPath: runtime.etcPath(container.id, 'resolv.conf'),
-          hostnamePath: runtime.etcPath(container.id, 'hostname'),
-          hostsPath: runtime.etcPath(container.id, 'hosts'),
-          logPath: runtime.logPath(container.id),
-          sandboxKey: sandbox && !sandbox.host ? kernel.namespacePath(sandbox.id) : '',
-          layers: {
-            LowerDir: images.layers(container.imageId).join(':'),
-            MergedDir: paths.root,
-            UpperDir: paths.upper,
-            WorkDir: paths.work,
-          },
-        };
-      },
-    },
-    archives: new ContainerArchives({ withRoot: (container, use) => runtime.withRoot(container, use), layers }),
-    system: await readSystemFacts({
-      version: build.version,
-      commit: build.commit ?? '',
-      dataRoot,
-      id: daemonId(dataRoot),
-      insecureRegistries: config.insecureRegistries,
-    }),
-    snapshots: new HostSnapshots({
-      engine,
-      settings,
-      version: build.version,
-      clock,
-      namespacePath: (sandbox) => kernel.namespacePath(sandbox),
-      gather,
-    }),
-    clock,
-  };
-  await serve(services, endpoints, config, build, log, closing);
+/** Only the world that is asked for is loaded: a model has to start where there is no Linux. */
+async function openWorld(config: DaemonConfig, ...rest: [Build, WorldLog, Opened]): Promise<World> {
+  if (config.kernel === 'linux') {
+    if (process.platform !== 'linux') throw new StartError('this system is no Linux: --kernel model simulates one');
+    return (await import('./worlds/linux.ts')).openLinux(config, ...rest);
+  }
+  const [build, log] = rest;
+  log.info('all is simulated: no kernel is asked, no program is run, and what is made is forgotten at the end');
+  return (await import('./worlds/model.ts')).openModel(config, build);
 }
 
 async function serve(
@@ -257,38 +171,6 @@ function engineSettings(config: DaemonConfig): EngineSettings {
     dnsSearch: config.dnsSearch,
     dnsOptions: config.dnsOptions,
   };
-}
-
-/** The engine knows who has which name; the sockets that ask it are made before it. */
-class LateNames implements Names {
-  #names: Names | undefined;
-
-  use(names: Engine['directory']): void {
-    this.#names = names;
-  }
-
-  lookup(...question: Parameters<Names['lookup']>): ReturnType<Names['lookup']> {
-    return this.#names?.lookup(...question);
-  }
-
-  reverse(...question: Parameters<Names['reverse']>): ReturnType<Names['reverse']> {
-    return this.#names?.reverse(...question);
-  }
-
-  upstream(...question: Parameters<Names['upstream']>): ReturnType<Names['upstream']> {
-    return this.#names?.upstream(...question) ?? { servers: [] };
-  }
-}
-
-/** Made once for each data root. */
-function daemonId(dataRoot: string): string {
-  const path = join(dataRoot, 'engine-id');
-  try {
-    writeFileSync(path, `${randomUUID()}\n`, { flag: 'wx' });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  return readFileSync(path, 'utf8').trim();
 }
 
 function stopSignal(): Promise<NodeJS.Signals> {

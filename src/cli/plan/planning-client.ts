@@ -41,7 +41,7 @@ export class PlanningClient extends EngineClient {
   /** Throws ExitError if the daemon would do what it is only to plan. */
   async check(): Promise<void> {
     const { Platform } = await super.json<{ Platform?: { Name: string } }>('GET', '/version');
-    if (Platform?.Name !== 'Passerelle')
+    if (!Platform?.Name.startsWith('Passerelle'))
       throw new ExitError('a plan needs a Passerelle daemon: this one would do the change');
   }
 

@@ -395,7 +395,7 @@ describe('refused in Docker’s words, and nothing has changed', () => {
       what: 'an image that is missing',
       run: create({ config: { Image: 'nothing' } }),
       code: 'not-found',
-      text: 'No such image: nothing',
+      text: 'No such image: nothing:latest',
     },
     {
       what: 'a name that is taken',

@@ -165,16 +165,24 @@ export function networkRequest(name: string, wish: Partial<NetworkRequest> & { s
   };
 }
 
+function imagesOf(clock: ManualClock): ModelImages {
+  const images = new ModelImages(clock);
+  images.put('busybox', { Cmd: ['sh'] });
+  images.put('registry:2', {
+    Cmd: ['serve'],
+    ExposedPorts: { '5000/tcp': {} },
+    Volumes: { '/var/lib/registry': {} },
+  });
+  return images;
+}
+
 export class World {
   readonly clock = new ManualClock();
   kernel = new ModelKernel();
   /** What command lines do, by their first word. */
   readonly programs: Record<string, Program> = { ...PROGRAMS };
   readonly runtime = new ModelRuntime(this.clock, ([program = '']) => this.programs[program] ?? {});
-  readonly images = new ModelImages({
-    'busybox:latest': { Cmd: ['sh'] },
-    'registry:2': { Cmd: ['serve'], ExposedPorts: { '5000/tcp': {} }, Volumes: { '/var/lib/registry': {} } },
-  });
+  readonly images = imagesOf(this.clock);
   readonly volumes = new ModelVolumes(this.clock);
   readonly host = new ModelHost();
   readonly store = new MemoryStore();

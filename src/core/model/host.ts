@@ -3,7 +3,7 @@ import type { Host } from '../engine/host.ts';
 interface HostFacts {
   readonly resolvConf: string;
   readonly hostname: string;
-  readonly linkNames: readonly string[];
+  readonly linkNames: () => readonly string[];
   readonly ephemeralPorts: { readonly from: number; readonly to: number };
   readonly uniqueLocalDigits: string;
 }
@@ -17,7 +17,7 @@ export class ModelHost implements Host {
     this.facts = {
       resolvConf: 'nameserver 192.0.2.53\n',
       hostname: 'host',
-      linkNames: ['lo', 'eth0'],
+      linkNames: () => ['lo', 'eth0'],
       ephemeralPorts: { from: 32_768, to: 60_999 },
       uniqueLocalDigits: '0123456789',
       ...facts,
@@ -44,7 +44,7 @@ export class ModelHost implements Host {
   }
 
   async linkNames(): Promise<readonly string[]> {
-    return this.facts.linkNames;
+    return this.facts.linkNames();
   }
 
   async ephemeralPorts(): Promise<{ readonly from: number; readonly to: number }> {

@@ -7,6 +7,8 @@ import { key } from '../plan/key.ts';
 import type { AddressObject, KernelObject, Namespace, NamespaceObject, RouteObject } from '../plan/object.ts';
 import type { LinkObject, SysctlObject } from '../plan/object.ts';
 import type { Step } from '../plan/step.ts';
+import type { Linux, Listener } from './linux.ts';
+import { linuxOf } from './kernel/linux.ts';
 import { changeLink, makeLink, removeNamespace, unmakeLink } from './kernel/links.ts';
 import { observe } from './kernel/observe.ts';
 import { Refusal } from './kernel/refusal.ts';
@@ -20,6 +22,8 @@ interface Failure {
   readonly message: string;
   readonly code: string;
 }
+
+const NAMESPACES = '/run/netns/';
 
 /** The reason of what somebody else does. */
 const FOREIGN = { owner: { kind: 'engine', id: '', name: 'foreign' }, why: 'Somebody else made it.' } as const;
@@ -65,7 +69,12 @@ export class ModelKernel implements Kernel {
   }
 
   namespacePath(sandbox: string): string {
-    return `/run/netns/${sandbox}`;
+    return NAMESPACES + sandbox;
+  }
+
+  /** The sandbox that has that path. */
+  sandboxOf(path: string): string {
+    return path.slice(NAMESPACES.length);
   }
 
   /** The model has no flows. */
@@ -76,6 +85,11 @@ export class ModelKernel implements Kernel {
   async announce(presence: Presence): Promise<boolean> {
     this.announced.push(presence);
     return true;
+  }
+
+  /** Everything, as the walk takes it. `listeners`: who listens in which namespace. */
+  linux(listeners: ReadonlyMap<Namespace, readonly Listener[]> = new Map()): Linux {
+    return linuxOf(this.#state, listeners);
   }
 
   async close(): Promise<void> {
@@ -98,6 +112,13 @@ export class ModelKernel implements Kernel {
   /** Removes objects as somebody else would. */
   remove(...objects: readonly KernelObject[]): void {
     this.#transact(objects.map((object) => ({ op: 'remove', object: { ...object, ...FOREIGN } })));
+  }
+
+  /** Puts a network card into the host, whose cable leads out of the model. */
+  plug(name: string): void {
+    const next = new KernelState(this.#state);
+    next.writable('host').addLink({ name, type: 'other', up: true, mtu: 1500, mac: next.nextMac() });
+    this.#become(next, new Set(['host']));
   }
 
   /** Empties a table, as `iptables -F` does. */

@@ -9,7 +9,7 @@ import type {
   ChainObject,
   HostObject,
   LinkObject,
-  ListenerObject,
+  SocketObject,
   NftElementObject,
   Namespace,
   RouteObject,
@@ -83,7 +83,7 @@ export function linuxFromObjects(
         rules.push(object);
         break;
       case 'listener':
-        if (object.forward) draft(ROOT).listeners.push(listener(object));
+        draft(ROOT).listeners.push(...listenerOf(object));
         break;
       case 'nft-table':
       case 'nft-set':
@@ -120,11 +120,16 @@ function tables(chains: readonly ChainObject[], rules: readonly (RuleObject & Pa
   return [...builders.values()].map((its) => its.build());
 }
 
-function listener({ protocol, address, port }: ListenerObject): Listener {
+/** The listener that a socket of the engine's is; none where it only keeps the port. */
+export function listenerOf(object: SocketObject): Listener[] {
+  if (object.kind !== 'listener' || !object.forward) return [];
+  const { protocol, address, port } = object;
   const parsed = parseAddress(address);
   const isWildcard = parsed?.words.every((word) => word === 0) ?? true;
   const version = parsed?.version ?? 4;
-  return { protocol, port, version, ...(parsed && !isWildcard && { address: parsed }), process: 'the userland proxy' };
+  return [
+    { protocol, port, version, ...(parsed && !isWildcard && { address: parsed }), process: 'the userland proxy' },
+  ];
 }
 
 function addLink(object: LinkObject, draft: (name: string) => Draft): void {

@@ -14,11 +14,21 @@ import {
   type StartSpec,
 } from '../engine/runtime.ts';
 import { OutputLog } from './runtime/log.ts';
-import { ModelProcess, type Program } from './runtime/process.ts';
+import { InputQueue } from './runtime/input.ts';
+import { ModelProcess, type Program, type Streams } from './runtime/process.ts';
 
 const FIRST_PID = 1000;
 /** The exit code of a container of which nothing is known but that it does not run. */
 const UNKNOWN = 255;
+
+/** Where a process runs. */
+export interface ProcessPlace {
+  readonly spec: StartSpec;
+  /** The container's own process, or one that was called in. */
+  readonly isExec: boolean;
+  readonly tty: boolean;
+  readonly etc: (file: EtcFile) => string | undefined;
+}
 
 /** What lasts from prepare to remove. */
 interface Prepared {
@@ -26,6 +36,7 @@ interface Prepared {
   readonly log: OutputLog;
   /** One life of the process, from create to clean. */
   run?: ModelProcess;
+  input?: InputQueue;
   spec?: StartSpec;
   exit?: Exit;
 }
@@ -33,12 +44,12 @@ interface Prepared {
 /** It is given to one engine after the other: what runs in it outlives them. */
 export class ModelRuntime implements Runtime {
   readonly #clock: Clock;
-  readonly #program: (args: readonly string[]) => Program;
+  readonly #program: (args: readonly string[], place: ProcessPlace) => Program;
   readonly #containers = new Map<string, Prepared>();
   #pids = FIRST_PID;
 
   /** `program` says what a command line does; by default all run until a signal ends them. */
-  constructor(clock: Clock, program: (args: readonly string[]) => Program = () => ({})) {
+  constructor(clock: Clock, program: (args: readonly string[], place: ProcessPlace) => Program = () => ({})) {
     this.#clock = clock;
     this.#program = program;
   }
@@ -92,12 +103,15 @@ export class ModelRuntime implements Runtime {
     const prepared = this.#prepared(container.id);
     // What an engine left that died between create and start.
     if (prepared.run) await this.clean(container.id);
-    const program = this.#program(container.args);
+    const { Tty: tty, OpenStdin } = container.config;
+    const program = this.#program(container.args, this.#place(prepared, spec, false, tty));
     if (program.refusal) throw new RuntimeError(program.refusal.message, program.refusal.exitCode);
-    const run = new ModelProcess(this.#pids++, program, this.#clock, (text) => this.write(container.id, text));
+    const input = new InputQueue();
+    if (!OpenStdin) input.end();
+    const write: Streams['write'] = (text, stream) => this.write(container.id, onTerminal(text, tty), stream);
+    const run = new ModelProcess(this.#pids++, program, this.#clock, { input, write });
     delete prepared.exit;
-    prepared.run = run;
-    prepared.spec = spec;
+    Object.assign(prepared, { run, spec, input });
     void run.exited.then((exit) => {
       if (prepared.run === run) prepared.exit = exit;
       prepared.log.end();
@@ -161,26 +175,30 @@ export class ModelRuntime implements Runtime {
     return log.read(query, run !== undefined && !run.ended);
   }
 
-  async input(id: string): Promise<Input> {
+  async input(id: string, options: { readonly once: boolean }): Promise<Input> {
     this.#run(id);
-    return { write: async () => {}, end: async () => {} };
+    return this.#prepared(id).input!.writer(options);
   }
 
-  async exec({ containerId, args }: ExecSpec): Promise<ExecProcess> {
+  async exec({ containerId, args, tty, stdin }: ExecSpec): Promise<ExecProcess> {
     this.#run(containerId);
-    const program = this.#program(args);
+    const prepared = this.#prepared(containerId);
+    const program = this.#program(args, this.#place(prepared, prepared.spec!, true, tty));
     if (program.refusal) throw new RuntimeError(program.refusal.message, program.refusal.exitCode);
     const log = new OutputLog();
-    const run = new ModelProcess(this.#pids++, program, this.#clock, (text) =>
-      log.write('stdout', text, this.#clock.now()),
-    );
+    const input = new InputQueue();
+    if (!stdin) input.end();
+    const run = new ModelProcess(this.#pids++, program, this.#clock, {
+      input,
+      write: (text, stream = 'stdout') => log.write(stream, onTerminal(text, tty), this.#clock.now()),
+    });
     void run.exited.then(() => log.end());
     run.start();
     void this.#run(containerId).exited.then(() => run.end(128 + 9));
     return {
       pid: run.pid,
       output: log.read({ stdout: true, stderr: true, follow: true }, true),
-      input: { write: async () => {}, end: async () => {} },
+      input: input.writer({ once: true }),
       exited: run.exited.then(({ exitCode }) => exitCode),
       resize: async () => {},
       kill: () => run.signal(9),
@@ -194,6 +212,21 @@ export class ModelRuntime implements Runtime {
 
   async close(): Promise<void> {}
 
+  /** What runs has been made with. */
+  specs(): readonly StartSpec[] {
+    return [...this.#containers.values()].flatMap(({ run, spec }) => (run && !run.ended && spec ? [spec] : []));
+  }
+
+  /** The command line of a container's process; empty if there is none of that pid. */
+  commandOf(pid: number): string {
+    const found = [...this.#containers.values()].find(({ run }) => run?.pid === pid);
+    return found?.spec?.container.args.join(' ') ?? '';
+  }
+
+  #place({ etc }: Prepared, spec: StartSpec, isExec: boolean, tty: boolean): ProcessPlace {
+    return { spec, isExec, tty, etc: (file) => etc.get(file) };
+  }
+
   #prepared(id: string): Prepared {
     const prepared = this.#containers.get(id);
     if (!prepared) throw new RuntimeError(`container ${id} is not prepared`);
@@ -206,3 +239,6 @@ export class ModelRuntime implements Runtime {
     return run;
   }
 }
+
+/** A terminal goes back to the first column with each new line. */
+const onTerminal = (text: string, tty: boolean): string => (tty ? text.replaceAll(/\r?\n/g, '\r\n') : text);

@@ -5,6 +5,7 @@ import type { Volumes } from '../../core/engine/volumes.ts';
 import type { Archives } from '../../containers/archive/archives.ts';
 import type { ImageStore } from '../../containers/images/store.ts';
 import type { ContainerSurroundings } from './containers/present.ts';
+import type { Processes } from './containers/processes.ts';
 import type { Snapshots } from '../insight/snapshots.ts';
 import type { SystemFacts } from './system/facts.ts';
 
@@ -20,6 +21,7 @@ export interface Services {
   readonly files: ContainerFiles;
   /** The files in a container's root filesystem. */
   readonly archives: Archives;
+  readonly processes: Processes;
   readonly system: SystemFacts;
   /** The host as a diagnosis sees it. */
   readonly snapshots: Snapshots;

@@ -122,6 +122,14 @@ export const DAEMON_OPTIONS = {
     schema: v.picklist(['text', 'json'], 'text or json'),
     initial: 'text',
   }),
+  kernel: option({
+    flag: 'kernel',
+    key: 'kernel',
+    kind: 'text',
+    usage: 'What it all stands on: linux, or model, a Linux in memory where containers are simulated (needs no root)',
+    schema: v.picklist(['linux', 'model'], 'linux or model'),
+    initial: 'linux',
+  }),
   firewallBackend: option({
     flag: 'firewall-backend',
     key: 'firewall-backend',

@@ -16,8 +16,8 @@ export interface SnapshotsOptions {
   readonly settings: Pick<EngineSettings, 'firewall' | 'addressPools'>;
   readonly version: string;
   readonly clock: Pick<Clock, 'now'>;
-  readonly namespacePath: (sandbox: string) => string;
-  readonly gather: (path?: string) => Promise<Gathered>;
+  /** What is printed in a sandbox's namespace, or in the host's. */
+  readonly gather: (sandbox?: string) => Promise<Gathered>;
 }
 
 /** So many namespaces are looked into at once. */
@@ -31,19 +31,19 @@ export class HostSnapshots implements Snapshots {
   }
 
   async take(): Promise<Snapshot> {
-    const { engine, clock, gather, namespacePath } = this.#options;
+    const { engine, clock, gather } = this.#options;
     const taken = clock.now();
     const views = engine.containers.list();
     const places: [string, string | undefined][] = [[HOST, undefined]];
     for (const { sandbox } of views) {
-      if (sandbox && !sandbox.host) places.push([sandbox.id, namespacePath(sandbox.id)]);
+      if (sandbox && !sandbox.host) places.push([sandbox.id, sandbox.id]);
     }
     const namespaces: Record<string, NamespaceTexts> = {};
     const problems: string[] = [];
     const waiting = places.values();
     const work = async (): Promise<void> => {
-      for (const [name, path] of waiting) {
-        const gathered = await gather(path);
+      for (const [name, sandbox] of waiting) {
+        const gathered = await gather(sandbox);
         namespaces[name] = gathered.texts;
         problems.push(...gathered.problems);
       }

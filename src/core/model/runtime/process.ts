@@ -1,7 +1,13 @@
 import type { Clock } from '../../engine/clock.ts';
-import type { Exit } from '../../engine/runtime.ts';
+import type { Exit, OutputChunk } from '../../engine/runtime.ts';
 
-/** What a command line does when it is run. */
+/** What a process reads from and writes to. */
+export interface Streams {
+  readonly input: AsyncIterable<string>;
+  readonly write: (text: string, stream?: OutputChunk['stream']) => void;
+}
+
+/** What a command line does when it is run. It runs until a signal ends it, if nothing else is said. */
 export interface Program {
   /** Why it cannot be run. */
   readonly refusal?: { readonly message: string; readonly exitCode: number };
@@ -9,6 +15,8 @@ export interface Program {
   readonly output?: string;
   /** It ends by itself after so long (ms). */
   readonly ends?: { readonly after: number; readonly exitCode: number };
+  /** What it does, and the exit code that it ends with then. */
+  readonly run?: (streams: Streams) => Promise<number>;
   /** Signals that it takes no notice of. */
   readonly ignores?: readonly number[];
 }
@@ -23,17 +31,17 @@ export class ModelProcess {
   readonly exited: Promise<Exit>;
   readonly #program: Program;
   readonly #clock: Clock;
-  readonly #write: (text: string) => void;
+  readonly #streams: Streams;
   #resolve!: (exit: Exit) => void;
   #state: 'waiting' | 'running' | 'frozen' | 'ended' = 'waiting';
   #pending: number[] = [];
   #timer: { cancel(): void } | undefined;
 
-  constructor(pid: number, program: Program, clock: Clock, write: (text: string) => void) {
+  constructor(pid: number, program: Program, clock: Clock, streams: Streams) {
     this.pid = pid;
     this.#program = program;
     this.#clock = clock;
-    this.#write = write;
+    this.#streams = streams;
     this.exited = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -51,11 +59,21 @@ export class ModelProcess {
   start(): void {
     if (this.#state !== 'waiting') return;
     this.#state = 'running';
-    const { output, ends } = this.#program;
-    if (output) this.#write(output);
+    const { output, ends, run } = this.#program;
+    if (output) this.#streams.write(output);
+    if (run) void this.#run(run);
     if (!ends) return;
     if (ends.after === 0) this.end(ends.exitCode);
     else this.#timer = this.#clock.after(ends.after, () => this.end(ends.exitCode));
+  }
+
+  async #run(run: NonNullable<Program['run']>): Promise<void> {
+    try {
+      this.end(await run(this.#streams));
+    } catch (error) {
+      this.#streams.write(`${String(error)}\n`, 'stderr');
+      this.end(1);
+    }
   }
 
   signal(signal: number): void {

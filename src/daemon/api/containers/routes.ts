@@ -13,12 +13,11 @@ import { decodeContainer } from './decode.ts';
 import { selectContainers } from './filter.ts';
 import { decodeUpdate } from './host-config.ts';
 import { presentContainer, summarizeContainer, type ContainerSize } from './present.ts';
-import { listProcesses } from './top.ts';
 
 const WAIT_CONDITIONS = ['not-running', 'next-exit', 'removed'] as const;
 
 export function containerRoutes(services: Services): Routes {
-  const { engine, images, files, archives, system, clock } = services;
+  const { engine, images, files, archives, processes, system, clock } = services;
   const { containers, plans } = engine;
 
   const sizeOf = async ({ container }: ContainerView): Promise<ContainerSize> => {
@@ -99,7 +98,7 @@ export function containerRoutes(services: Services): Routes {
 
   const top = async ({ params, query }: Call): Promise<Reply> => {
     const pids = await containers.processes(params['id']!);
-    return json(await listProcesses(pids, query.text('ps_args')));
+    return json(await processes.list(pids, query.text('ps_args')));
   };
 
   const prune = async (call: Call): Promise<Reply> => {

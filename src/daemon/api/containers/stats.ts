@@ -1,5 +1,5 @@
 /** `docker stats`: what a container uses, once or every second. */
-import { takeSample, type NetworkCounters, type Sample } from '../../../containers/stats/sample.ts';
+import type { NetworkCounters, Sample } from '../../../containers/stats/sample.ts';
 import type { ContainerRecord } from '../../../core/container/container.ts';
 import type { Call } from '../http/call.ts';
 import { json, stream, type Reply } from '../http/reply.ts';
@@ -16,10 +16,10 @@ export interface Reading {
 
 const NOTHING: Reading = { time: '0001-01-01T00:00:00Z', sample: undefined };
 
-export function statsRoutes({ engine: { containers }, clock, system }: Services): Routes {
+export function statsRoutes({ engine: { containers }, processes, clock, system }: Services): Routes {
   const read = async (id: string): Promise<Reading> => {
     const { pid } = containers.get(id).container.state;
-    const sample = pid > 0 ? await takeSample(pid) : undefined;
+    const sample = pid > 0 ? await processes.sample(pid) : undefined;
     return sample ? { time: clock.now(), sample } : NOTHING;
   };
 

@@ -6,7 +6,7 @@ import type { SystemFacts } from './facts.ts';
 export function presentVersion(facts: SystemFacts): object {
   const { version, commit, architecture, kernelVersion } = facts;
   return {
-    Platform: { Name: 'Passerelle' },
+    Platform: { Name: facts.platform },
     Components: [
       {
         Name: 'Engine',
@@ -109,6 +109,6 @@ export function presentInfo(facts: SystemFacts, state: SystemState): object {
     Isolation: '',
     InitBinary: '',
     SecurityOptions: ['name=seccomp,profile=default'],
-    Warnings: null,
+    Warnings: facts.warnings.length > 0 ? facts.warnings : null,
   };
 }

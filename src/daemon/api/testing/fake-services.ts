@@ -2,12 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ImageView, Progress } from '../../../containers/images/image.ts';
+import type { ImageView, Progress } from '../../../core/image/image.ts';
 import type { Volume } from '../../../core/engine/volumes.ts';
+import { takeSample } from '../../../containers/stats/sample.ts';
 import { EngineError } from '../../../core/network/error.ts';
 import { SystemClock } from '../../clock.ts';
 import { listen } from '../../listen.ts';
 import { ApiServer } from '../http/server.ts';
+import { listProcesses } from '../containers/top.ts';
 import { apiRouter } from '../routes.ts';
 import type { Services } from '../services.ts';
 import { FakeEngine, IMAGE_ID } from './fake-engine.ts';
@@ -131,7 +133,10 @@ export async function startTestApi(): Promise<TestApi> {
       changes: async () => [],
       size: async () => 0,
     },
+    processes: { list: listProcesses, sample: takeSample },
     system: {
+      platform: 'Passerelle',
+      warnings: [],
       version: '0.1.0',
       commit: 'test',
       hostDefaults: { cgroupNamespace: 'host' },

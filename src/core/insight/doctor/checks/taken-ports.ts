@@ -5,7 +5,7 @@ import type { PortBinding } from '../../../network/endpoint.ts';
 import type { Check } from '../finding.ts';
 
 /** What listens for the engines themselves: Docker's proxies, and our daemon. */
-const PROXY = /^(docker-proxy|rootlessport|passerelle|node|MainThread)$/;
+const PROXY = /^(docker-proxy|rootlessport|passerelle|node|MainThread|the userland proxy)$/;
 
 /** Published ports that another program listens on, or that are published twice. */
 export const takenPorts: Check = ({ host, containers }) => {
