@@ -17,7 +17,7 @@ export const HOST_ADDRESS = '198.51.100.1';
 export const WORLD_ADDRESS = '198.51.100.2';
 
 /** Where the built program lies. */
-const DIST = resolve(import.meta.dirname, '..', process.env['PASSERELLE_DIST'] ?? 'dist');
+export const DIST = resolve(import.meta.dirname, '..', process.env['PASSERELLE_DIST'] ?? 'dist');
 
 export interface Output {
   readonly code: number;

@@ -1,12 +1,24 @@
 /**
- * The article's scene, command by command (`Iptables et réseaux docker`, 2019), against a daemon on
- * a stage: the real docker command line and docker-compose, the real kernel, real packets.
+ * The article's scene, command by command (`Iptables et réseaux docker`, 2019), but for its packets:
+ * networks, a compose project, and the rules that they leave.
  */
-import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HOST_ADDRESS, type Output, type Stage } from '../stage.ts';
+import { HOST_ADDRESS, type Output } from '../stage.ts';
 import type { Checklist } from './checklist.ts';
+import type { Script } from './script.ts';
+
+/** Where the scene is played. */
+export interface Theatre {
+  /** A folder for the project. */
+  readonly directory: string;
+  docker(args: readonly string[]): Promise<Output>;
+  compose(args: readonly string[], folder: string): Promise<Output>;
+  /** A command in the network of the host. */
+  onHost(command: string, args: readonly string[]): Promise<Output>;
+  /** Shows a table of iptables to whoever watches. */
+  showTable(script: Script, table: 'nat' | 'filter'): Promise<unknown>;
+}
 
 interface NetworkInspect {
   Id: string;
@@ -31,25 +43,14 @@ services:
 const INSPECT_FIELDS =
   'Name Id Created Scope Driver EnableIPv6 IPAM Internal Attachable Ingress ConfigFrom ConfigOnly Containers Options Labels';
 
-export async function playScene(stage: Stage, list: Checklist, print: (line: string) => void): Promise<void> {
-  const show = async (prompt: string, running: Promise<Output>): Promise<string> => {
-    print(`\n$ ${prompt}`);
-    const { code, stdout, stderr } = await running;
-    print(`${stdout}${stderr}`.trimEnd());
-    if (code !== 0) list.check(`"${prompt}" ends well`, false, `exit code ${code}`);
-    return stdout.trim();
-  };
-  const docker = (...args: string[]): Promise<string> =>
-    show(`docker ${args.join(' ')}`, stage.outside(stage.client, args));
+export async function playScene(theatre: Theatre, list: Checklist, script: Script): Promise<void> {
+  const { print } = script;
+  const docker = (...args: string[]): Promise<string> => script.show(`docker ${args.join(' ')}`, theatre.docker(args));
   const host = (command: string, ...args: string[]): Promise<string> =>
-    show(`${command} ${args.join(' ')}`, stage.onHost(command, args));
-  // iptables asks for each address's name, and no name server can be reached from the stage.
-  const nameless = 'mount --bind /dev/null /etc/resolv.conf && exec iptables -t "$0" -L';
-  const tables = (table: string): Promise<string> =>
-    show(`iptables -t ${table} -L`, stage.onHost('unshare', ['--mount', 'sh', '-c', nameless, table]));
+    script.show(`${command} ${args.join(' ')}`, theatre.onHost(command, args));
   const inspect = async (name: string): Promise<NetworkInspect> =>
     (JSON.parse(await docker('network', 'inspect', name)) as NetworkInspect[])[0]!;
-  const title = (number: number, text: string): void => print(`\n-- ${number}. ${text}`);
+  const title = (number: number, text: string): void => script.title(number, text);
 
   title(1, 'Three networks from the start');
   const listed = await docker('network', 'ls', '--format', 'table {{.Name}}\t{{.Driver}}\t{{.Scope}}');
@@ -106,12 +107,12 @@ export async function playScene(stage: Stage, list: Checklist, print: (line: str
   );
 
   title(6, 'A compose project with a published port');
-  const project = join(stage.directory, 'tc-infra-base');
+  const project = join(theatre.directory, 'tc-infra-base');
   await mkdir(project);
   await writeFile(join(project, 'docker-compose.yml'), COMPOSE_FILE);
   print(COMPOSE_FILE);
   print('$ docker-compose up -d tc-registry');
-  const up = await stage.outside('docker-compose', ['up', '-d', 'tc-registry'], { cwd: project });
+  const up = await theatre.compose(['up', '-d', 'tc-registry'], project);
   print(`${up.stdout}${up.stderr}`.trimEnd());
   list.check(
     'the network is created with the default driver',
@@ -142,98 +143,15 @@ export async function playScene(stage: Stage, list: Checklist, print: (line: str
 
   const a = `br-${composed.Id.slice(0, 12)}`;
   title(8, 'The nat table');
-  await tables('nat');
+  await theatre.showTable(script, 'nat');
   const nat = await host('iptables-save', '-t', 'nat');
   list.same("the article's rules, in the article's order", rules(nat), natRules(a, bridge));
 
   title(9, 'The filter table');
-  await tables('filter');
+  await theatre.showTable(script, 'filter');
   const filter = await host('iptables-save', '-t', 'filter');
   list.check('FORWARD drops what nothing accepts', filter.includes(':FORWARD DROP'), filter);
   list.same("the article's rules, in the article's order", rules(filter), filterRules(a, bridge));
-
-  title(10, 'The registry answers from everywhere');
-  const url = (address: string): string[] => [
-    '-s',
-    '-m',
-    '5',
-    '-o',
-    '/dev/null',
-    '-w',
-    '%{http_code}',
-    `http://${address}:5000/v2/`,
-  ];
-  const fromHost = await host('curl', ...url(HOST_ADDRESS));
-  list.check("from the host, by the host's address", fromHost === '200', fromHost);
-  const fromLoopback = await host('curl', ...url('127.0.0.1'));
-  list.check('from loopback (userland proxy)', fromLoopback === '200', fromLoopback);
-  const fromWorld = await show(
-    `(other machine) curl ${url(HOST_ADDRESS).join(' ')}`,
-    stage.onWorld('curl', url(HOST_ADDRESS)),
-  );
-  list.check('from another machine', fromWorld === '200', fromWorld);
-  const fromContainer = await docker(
-    'run',
-    '--rm',
-    '--network',
-    'net-test',
-    'busybox:1.36',
-    'wget',
-    '-q',
-    '-S',
-    '-O',
-    '-',
-    `http://${HOST_ADDRESS}:5000/v2/`,
-  );
-  list.check("from a container on another network, by the host's address", fromContainer === '{}', fromContainer);
-  await pushAndPull(stage, list, show);
-}
-
-/** A blob goes in through the published port from the other machine, and comes out again. */
-async function pushAndPull(
-  stage: Stage,
-  list: Checklist,
-  show: (prompt: string, running: Promise<Output>) => Promise<string>,
-): Promise<void> {
-  const blob = `what goes in comes out: ${'0123456789abcdef'.repeat(4096)}`;
-  const digest = `sha256:${createHash('sha256').update(blob).digest('hex')}`;
-  const curl = (label: string, args: string[], input?: string): Promise<string> =>
-    show(
-      `(other machine) curl ${label}`,
-      stage.onWorld('curl', ['-s', '-m', '10', ...args], input === undefined ? {} : { input }),
-    );
-  const base = `http://${HOST_ADDRESS}:5000/v2/passerelle/blobs`;
-  const begun = await curl(`-X POST ${base}/uploads/`, [
-    '-X',
-    'POST',
-    '-D',
-    '-',
-    '-o',
-    '/dev/null',
-    `${base}/uploads/`,
-  ]);
-  const location = /^location: (.*)$/im.exec(begun)?.[1]?.trim() ?? '';
-  const put = `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`;
-  const status = await curl(
-    '-X PUT <upload> --data-binary @-',
-    [
-      '-X',
-      'PUT',
-      '-H',
-      'Content-Type: application/octet-stream',
-      '--data-binary',
-      '@-',
-      '-o',
-      '/dev/null',
-      '-w',
-      '%{http_code}',
-      put,
-    ],
-    blob,
-  );
-  list.check('the registry takes a blob', status === '201', status);
-  const { stdout } = await stage.onWorld('curl', ['-s', '-m', '10', `${base}/${digest}`]);
-  list.check('and gives the same blob back', stdout === blob, `${stdout.length} bytes`);
 }
 
 function rules(save: string): string {

@@ -2,83 +2,42 @@
  * The daemon on a Linux in memory: started by a user without rights, where Node refuses it native
  * modules, child processes and all files but its own, on a system that says that it is no Linux.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { perform, type Output } from '../../scripts/stage.ts';
+import { ModelStage } from '../../scripts/model-stage.ts';
+import { DIST, perform, type Output } from '../../scripts/stage.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const PROGRAM = join(ROOT, 'dist/passerelle.js');
 const NOBODY = 65_534;
 /** It may read the program, wherever that lies. */
 const READING = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
-const AS_NOBODY = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ...READING];
+const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ...READING];
 const NO_LINUX = "data:text/javascript,Object.defineProperty(process,'platform',{value:'darwin'})";
 
-let folder: string;
-let socket: string;
-let daemon: ChildProcess;
+let directory: string;
+let stage: ModelStage;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'model-'));
-  await chmod(folder, 0o755);
-  await mkdir(join(folder, 'home'));
-  await chown(join(folder, 'home'), NOBODY, NOBODY);
-  socket = join(folder, 'home/p.sock');
-  const mayRead = [join(ROOT, 'dist/'), join(ROOT, 'node_modules/'), join(ROOT, 'package.json'), join(folder, 'home/')];
-  const rights = ['--experimental-permission', ...mayRead.map((path) => `--allow-fs-read=${path}`)];
-  daemon = spawn(
-    'setpriv',
-    [
-      ...AS_NOBODY,
-      process.execPath,
-      '--import',
-      NO_LINUX,
-      ...rights,
-      '--allow-fs-read=/etc/passerelle/daemon.json',
-      `--allow-fs-write=${join(folder, 'home/')}`,
-      PROGRAM,
-      'daemon',
-      '--kernel',
-      'model',
-      '--host',
-      `unix://${socket}`,
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  let log = '';
-  await new Promise<void>((listening, failed) => {
-    const hear = (data: Buffer): void => {
-      log += data.toString();
-      if (log.includes('API listening')) listening();
-    };
-    daemon.stdout!.on('data', hear);
-    daemon.stderr!.on('data', hear);
-    daemon.once('exit', () => failed(new Error(log)));
-  });
+  directory = await mkdtemp(join(tmpdir(), 'model-'));
+  await chown(directory, NOBODY, NOBODY);
+  const mayRead = [`${DIST}/`, join(ROOT, 'node_modules/'), join(ROOT, 'package.json'), `${directory}/`];
+  const rights = [...mayRead, '/etc/passerelle/daemon.json'].map((path) => `--allow-fs-read=${path}`);
+  const node = ['--import', NO_LINUX, '--experimental-permission', ...rights, `--allow-fs-write=${directory}/`];
+  stage = await ModelStage.set({ before: AS_NOBODY, node, directory });
 });
 
 afterAll(async () => {
-  daemon.kill();
-  await new Promise((ended) => daemon.once('exit', ended));
-  expect(daemon.exitCode).toBe(0);
-  await rm(folder, { recursive: true });
+  expect(await stage.close()).toBe(0);
 });
 
-const as = (command: string, args: readonly string[], input = ''): Promise<Output> =>
-  perform('setpriv', [...AS_NOBODY, command, ...args], {
-    cwd: join(folder, 'home'),
-    input,
-    env: { HOME: join(folder, 'home'), DOCKER_HOST: `unix://${socket}` },
-  });
 const docker = async (...args: string[]): Promise<string> => {
-  const { code, stdout, stderr } = await as('docker', args);
+  const { code, stdout, stderr } = await stage.run(['docker', ...args]);
   expect(code, `docker ${args.join(' ')}: ${stderr}`).toBe(0);
   return stdout.trim();
 };
-const passerelle = (...args: string[]): Promise<Output> => as(process.execPath, [PROGRAM, ...args]);
+const passerelle = (...args: string[]): Promise<Output> => stage.passerelle(...args);
 
 describe("the article's scene", () => {
   test('docker and docker-compose play it: networks, drivers, bridges, a project with a published port', async () => {
@@ -101,12 +60,13 @@ describe("the article's scene", () => {
       /NO-CARRIER.*state DOWN\n\s+link\/ether 02:42:.*\n\s+inet 172\.18\.0\.1\/16 brd 172\.18\.255\.255/,
     );
 
-    await mkdir(join(folder, 'home/tc-infra-base'));
+    await mkdir(join(directory, 'tc-infra-base'));
     await writeFile(
-      join(folder, 'home/tc-infra-base/docker-compose.yml'),
+      join(directory, 'tc-infra-base/docker-compose.yml'),
       'version: "3.2"\nservices:\n  tc-registry:\n    image: registry:2.7.1\n    ports: ["5000:5000"]\n',
     );
-    const up = await as('docker-compose', [
+    const up = await stage.run([
+      'docker-compose',
       '--project-directory',
       'tc-infra-base',
       '-f',
@@ -149,7 +109,7 @@ test('a container is made, started, called into, stopped and removed; all says t
   );
   expect(await docker('top', 'web')).toContain('(simulated)');
   expect(await docker('stats', '--no-stream', '--format', '{{.Name}} {{.CPUPerc}}', 'web')).toBe('web 0.00%');
-  expect((await as('docker', ['cp', 'web:/etc/hosts', 'hosts'])).stderr).toContain(
+  expect((await stage.run(['docker', 'cp', 'web:/etc/hosts', 'hosts'])).stderr).toContain(
     'simulated containers have no files',
   );
   await docker('kill', 'web');
@@ -158,19 +118,33 @@ test('a container is made, started, called into, stopped and removed; all says t
   await docker('stop', 'web');
   expect(await docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'web')).toBe('exited 143');
   await docker('rm', 'web');
-  expect((await as('docker', ['run', '-i', '--rm', 'busybox', 'sh'], 'ip route\nexit 3\n')).code).toBe(3);
-  expect((await as('docker', ['info'])).stderr).toContain('WARNING: the host and its containers are simulated');
+  expect(
+    (await stage.run(['docker', 'run', '-i', '--rm', 'busybox', 'sh'], { input: 'ip route\nexit 3\n' })).code,
+  ).toBe(3);
+  expect((await stage.run(['docker', 'info'])).stderr).toContain('WARNING: the host and its containers are simulated');
   expect(await docker('version', '-f', '{{.Server.Platform.Name}}')).toBe('Passerelle (simulated)');
 });
 
 test('what needs a kernel says so to a user who has no rights', async () => {
-  const real = await passerelle(
-    'daemon',
-    '--host',
-    `unix://${folder}/home/q.sock`,
-    '--data-root',
-    join(folder, 'data'),
-  );
+  const real = await passerelle('daemon', '--host', `unix://${directory}/q.sock`, '--data-root', '/var/lib/model-test');
   expect(real.code).toBe(1);
   expect(real.stdout + real.stderr).toContain('the daemon needs root; with --kernel model it simulates all');
+});
+
+test.each([
+  { clients: 'docker and docker-compose', path: '/usr/bin', said: 'The command lines are docker and docker-compose.' },
+  { clients: 'ours alone', path: '/nowhere', said: 'The command lines are passerelle and passerelle compose.' },
+])('npm run demo plays the scene for that user, with $clients', async ({ path, said }) => {
+  const home = await mkdtemp(join(tmpdir(), 'model-demo-'));
+  await chown(home, NOBODY, NOBODY);
+  const [command = '', ...before] = AS_NOBODY;
+  const env = { PATH: path, TMPDIR: home, HOME: home };
+  const args = [...before, process.execPath, join(DIST, 'demo.js'), '--model'];
+  const { code, stdout, stderr } = await perform(`/usr/bin/${command}`, args, { cwd: home, env });
+  expect(stdout).toContain(said);
+  expect(stdout).toContain('Only a real kernel shows');
+  expect(stdout).not.toContain('\u2717');
+  expect(stdout).toMatch(/\n2\d passed, 0 failed\n$/);
+  expect(code, stderr).toBe(0);
+  await rm(home, { recursive: true });
 });

@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Checklist } from '../../scripts/demo/checklist.ts';
 import { loadImages } from '../../scripts/demo/images.ts';
-import { playScene } from '../../scripts/demo/scene.ts';
+import { playOnKernel } from '../../scripts/demo/kernel.ts';
 import { Stage } from '../../scripts/stage.ts';
 
 const found = execFileSync('which', ['-a', 'docker'], { encoding: 'utf8' }).trim().split('\n');
@@ -26,7 +26,7 @@ describe.each(clients.map((client) => [versionOf(client), client] as const))('%s
   test('sees all of it', async () => {
     const lines: string[] = [];
     const list = new Checklist((line) => lines.push(line));
-    await playScene(stage, list, (line) => lines.push(line));
+    await playOnKernel(stage, list, (line) => lines.push(line));
     expect(list.failed, lines.filter((line) => line.includes('\u2717')).join('\n')).toBe(0);
     expect(list.passed).toBeGreaterThan(25);
   });

@@ -19,7 +19,7 @@ export const explain = command({
     }),
     json: toggle('Print JSON'),
     network: text('Only what is there for this network'),
-    rule: text('Only rules with this text, or at this place: [TABLE] CHAIN NUMBER'),
+    rule: text('Only rules with this text, or in this place: TABLE [CHAIN] or [TABLE] CHAIN NUMBER'),
     ...SNAPSHOT_FLAG,
   },
   examples: [

@@ -114,4 +114,19 @@ describe('a host of ours', () => {
     expect(new Set(web.map(({ owner }) => owner.name))).toEqual(new Set(['web', 'web on net-test']));
     expect(select(entries, { network: 'net-test' }).length).toBeGreaterThan(web.length);
   });
+
+  test.each([
+    ['nat', ['nat']],
+    ['nat DOCKER', ['nat DOCKER']],
+    ['filter', ['filter']],
+    ['nat POSTROUTING 1', ['nat POSTROUTING']],
+    ['MASQUERADE', ['nat POSTROUTING']],
+  ])('gives the rules of %s', async (asked, places) => {
+    const found = select(await explained(await scene()), { rule: asked });
+    expect(found.length).toBeGreaterThan(0);
+    for (const { object } of found) {
+      const { table, chain } = (object as Extract<KernelObject, { readonly kind: 'rule' }>).rule;
+      expect(places.some((place) => `${table} ${chain} `.startsWith(`${place} `))).toBe(true);
+    }
+  });
 });

@@ -48,6 +48,8 @@ function isOfContainer({ owner: { kind, name } }: Entry, container: string): boo
 function isRule({ object, text, number }: Entry, asked: string): boolean {
   if (object.kind !== 'rule') return object.kind === 'nft-chain' && text.includes(asked);
   const { table, chain } = object.rule;
+  const [, whole, part] = /^(raw|mangle|nat|filter|security)(?: (\S+))?$/.exec(asked.trim()) ?? [];
+  if (whole !== undefined) return whole === table && (part === undefined || part === chain);
   const [, itsTable, itsChain, itsNumber] = /^(?:(?:(\w+) )?(\S+) )?(\d+)$/.exec(asked.trim()) ?? [];
   if (itsNumber === undefined) return text.includes(asked.trim());
   return (
