@@ -40,10 +40,8 @@ export class ModelStage {
     const program = [process.execPath, PROGRAM];
     const client = (await isInstalled('docker')) ? ['docker'] : program;
     const composer = (await isInstalled('docker-compose')) ? ['docker-compose'] : [...program, 'compose'];
-    const [command = '', ...args] = [
-      ...[...before, process.execPath, ...node, PROGRAM, 'daemon', '--kernel', 'model'],
-      ...['--host', `unix://${join(folder, SOCKET)}`],
-    ];
+    const options = ['--kernel', 'model', '--host', `unix://${join(folder, SOCKET)}`];
+    const [command = '', ...args] = [...before, process.execPath, ...node, PROGRAM, 'daemon', ...options];
     const daemon = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const stage = new ModelStage(folder, { client, composer }, daemon, before);
     await listening(daemon);
