@@ -92,7 +92,7 @@ export class Daemon {
 async function open(config: DaemonConfig, build: Build, log: Logger, closing: Closing): Promise<void> {
   const endpoints = config.hosts.map(parseHost);
   const told = { info: (text: string) => log.info(text), warn: (text: string) => log.warn(text) };
-  const { ports, services, gather, connect } = await openWorld(config, build, told, (what, close) =>
+  const { ports, services, gather, live, connect } = await openWorld(config, build, told, (what, close) =>
     closing.add(what, close),
   );
   const settings = engineSettings(config);
@@ -101,7 +101,14 @@ async function open(config: DaemonConfig, build: Build, log: Logger, closing: Cl
   const { images, volumes, clock } = ports;
   const { version } = build;
   const snapshots = new HostSnapshots({ engine, settings, version, clock, gather });
-  await serve({ engine, images, volumes, ...services, snapshots, clock }, endpoints, config, build, log, closing);
+  await serve(
+    { engine, images, volumes, ...services, snapshots, live: live(snapshots), clock },
+    endpoints,
+    config,
+    build,
+    log,
+    closing,
+  );
 }
 
 /** Only the world that is asked for is loaded: a model has to start where there is no Linux. */

@@ -110,11 +110,18 @@ export const listen: (fd: number, backlog: number) => number = systemCall('int l
 export const connect: (fd: number, address: Bytes, length: number) => number = systemCall(
   'int connect(int fd, const void *address, unsigned int length)',
 );
+/** Fills `address`, a whole sockaddr of `length[0]` bytes, with what the socket is bound to. */
+export const getsockname: (fd: number, address: Bytes, length: Uint32Array) => number = systemCall(
+  'int getsockname(int fd, _Out_ void *address, _Inout_ unsigned int *length)',
+);
 export const shutdown: (fd: number, how: number) => number = systemCall('int shutdown(int fd, int how)');
 /** `shutdown` that gives -errno: -ENOTCONN if the peer has reset the connection meanwhile. */
 export const tryShutdown: (fd: number, how: number) => number = attempt('int shutdown(int fd, int how)');
 export const setsockopt: (fd: number, level: number, option: number, value: Bytes, length: number) => number =
   systemCall('int setsockopt(int fd, int level, int option, const void *value, unsigned int length)');
+/** Fills `value`, which has room for `length[0]` bytes. */
+export const getsockopt: (fd: number, level: number, option: number, value: Bytes, length: Uint32Array) => number =
+  systemCall('int getsockopt(int fd, int level, int option, _Out_ void *value, _Inout_ unsigned int *length)');
 /** Returns the number of bytes sent. */
 export const send: (fd: number, data: Bytes, length: number, flags: number) => number = systemCall(
   'intptr_t send(int fd, const void *data, size_t length, int flags)',

@@ -183,7 +183,7 @@ class Range {
 
   #gather(shots: readonly Shot[], sightings: Map<number, Sighting>): void {
     const byPort = new Map(shots.map((shot) => [shot.sourcePort, shot]));
-    const current = new Map<string, number>();
+    const current = new Map<number, number>();
     for (const event of this.#tracer.take()) {
       // The kernel's own packets have ids too, by chance the same.
       if (event.packet) {
@@ -191,7 +191,7 @@ class Range {
         current.set(event.trace, shot?.id === event.packet.id ? shot.id : -1);
       }
       const sighting = sightings.get(current.get(event.trace) ?? -1);
-      if (sighting && event.kind === 'rule' && event.handle !== 0 && event.table !== TRACE_TABLE) {
+      if (sighting && event.kind === 'rule' && event.table !== TRACE_TABLE) {
         sighting.rules.push(`${event.table} ${event.chain} ${event.handle}`);
       }
     }

@@ -1,7 +1,10 @@
 import { traceSnapshot } from '../../core/insight/snapshot/trace.ts';
-import { printTrace } from '../../core/insight/trace/print.ts';
+import type { LiveTrace } from '../../core/insight/trace/live/compare.ts';
+import { printLiveTrace } from '../../core/insight/trace/live/print.ts';
+import { printTrace, type Verbosity } from '../../core/insight/trace/print.ts';
 import { TraceError, type TraceQuestion } from '../../core/insight/trace/question.ts';
 import type { Trace } from '../../core/insight/trace/trace.ts';
+import { EngineFailure } from '../client/client.ts';
 import { command, ExitError, type Context } from '../command.ts';
 import { text, toggle } from '../flags.ts';
 import { SNAPSHOT_FLAG, snapshotFrom } from './from-file.ts';
@@ -10,6 +13,8 @@ const STATES = ['new', 'established', 'invalid'] as const;
 
 /** Exit statuses: what was found of the packet. */
 const STATUSES = { pass: 0, block: 1, unknown: 2 } as const;
+/** It went another way than was predicted. */
+const OTHERWISE = 3;
 
 export const trace = command({
   name: 'trace',
@@ -19,6 +24,7 @@ export const trace = command({
     brief: toggle('Print the verdict only', { short: 'q' }),
     from: text('Who sends: a container, host, world, world:ADDRESS or ADDRESS@INTERFACE', { initial: 'world' }),
     json: toggle('Print JSON'),
+    live: toggle('Send a real packet too, and lay what the kernel does with it beside the prediction'),
     network: text('The network by whose address a container is called'),
     state: text(`State of the connection: ${STATES.join(', ')}`),
     to: text('Who is called: CONTAINER|ADDRESS[:PORT][/tcp|udp|icmp]'),
@@ -32,6 +38,7 @@ export const trace = command({
       'One container calls another; ends in 0 if it passes, 1 if not, 2 if nobody knows',
     ],
     ['trace -v --from web --to 1.1.1.1/icmp', 'With everything on the way'],
+    ['trace --live --from web --to db:5432', 'Try it too; ends in 3 if it goes otherwise than predicted'],
     ['trace --snapshot host.json --to 192.0.2.1:80', 'On a host that is not here'],
   ],
   async run(context, { flags }) {
@@ -45,19 +52,37 @@ export const trace = command({
       ...(flags.network && { network: flags.network }),
       ...(state && { state }),
     };
-    const traced = await ask(context, question, flags.snapshot);
     const verbosity = flags.verbose ? 'all' : flags.brief ? 'brief' : 'steps';
-    context.out.write(flags.json ? `${JSON.stringify(traced, undefined, 2)}\n` : printTrace(traced, verbosity));
+    const print = <T>(value: T, text: (value: T, verbosity: Verbosity) => string): void =>
+      void context.out.write(flags.json ? `${JSON.stringify(value, undefined, 2)}\n` : text(value, verbosity));
+    if (flags.live) {
+      if (flags.snapshot !== '') throw new ExitError('conflicting options: nothing can be sent in a --snapshot', 125);
+      const live = await ofDaemon<LiveTrace>(context, 'POST', question);
+      print(live, printLiveTrace);
+      return live.agrees ? STATUSES[live.verdict] : OTHERWISE;
+    }
+    const traced = await ask(context, question, flags.snapshot);
+    print(traced, printTrace);
     return STATUSES[traced.verdict];
   },
 });
 
 async function ask(context: Context, question: TraceQuestion, snapshot: string): Promise<Trace> {
-  if (snapshot === '') return await context.client.json<Trace>('GET', '/passerelle/trace', { query: { ...question } });
+  if (snapshot === '') return await ofDaemon<Trace>(context, 'GET', question);
   try {
     return traceSnapshot(await snapshotFrom(context, snapshot), question);
   } catch (error) {
     if (error instanceof TraceError) throw new ExitError(error.message, 125);
+    throw error;
+  }
+}
+
+async function ofDaemon<T>(context: Context, method: 'GET' | 'POST', question: TraceQuestion): Promise<T> {
+  try {
+    return await context.client.json<T>(method, '/passerelle/trace', { query: { ...question } });
+  } catch (error) {
+    // 1 is the status of a packet that is blocked.
+    if (error instanceof EngineFailure) throw new ExitError(error.message, 125);
     throw error;
   }
 }

@@ -6,6 +6,7 @@ import type { Archives } from '../../containers/archive/archives.ts';
 import type { ImageStore } from '../../containers/images/store.ts';
 import type { ContainerSurroundings } from './containers/present.ts';
 import type { Processes } from './containers/processes.ts';
+import type { LiveTraces } from '../insight/live.ts';
 import type { Snapshots } from '../insight/snapshots.ts';
 import type { SystemFacts } from './system/facts.ts';
 
@@ -25,5 +26,7 @@ export interface Services {
   readonly system: SystemFacts;
   /** The host as a diagnosis sees it. */
   readonly snapshots: Snapshots;
+  /** Real packets beside their predictions. */
+  readonly live: LiveTraces;
   readonly clock: Clock;
 }

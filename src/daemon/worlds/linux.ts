@@ -17,6 +17,7 @@ import { readSystemFacts } from '../api/system/facts.ts';
 import { SystemClock } from '../clock.ts';
 import type { DaemonConfig } from '../config/options.ts';
 import { machine } from '../host.ts';
+import { LiveTracer } from '../insight/live.ts';
 import { gather } from '../insight/texts.ts';
 import { lockDataRoot, lockNetworkNamespace, refuseBesideDocker } from '../lock.ts';
 import type { Build } from '../main.ts';
@@ -86,6 +87,7 @@ export async function openLinux(config: DaemonConfig, build: Build, log: WorldLo
       }),
     },
     gather: (sandbox) => gather(sandbox === undefined ? undefined : kernel.namespacePath(sandbox)),
+    live: (snapshots) => new LiveTracer({ snapshots, namespacePath: (sandbox) => kernel.namespacePath(sandbox) }),
     connect: (directory) => names.use(directory),
   };
 }

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Archives } from '../../containers/archive/archives.ts';
 import { printNamespace } from '../../core/model/print/texts.ts';
 import { Simulation } from '../../core/model/simulation.ts';
+import { TraceError } from '../../core/insight/trace/question.ts';
 import { EngineError } from '../../core/network/error.ts';
 import { simulatedSystemFacts } from '../api/system/facts.ts';
 import type { Processes } from '../api/containers/processes.ts';
@@ -42,6 +43,11 @@ export function openModel(config: DaemonConfig, build: Build): World {
       system,
     },
     gather: async (sandbox = 'host') => ({ texts: printNamespace(simulation.linux(), sandbox), problems: [] }),
+    live: () => ({
+      trace: async () => {
+        throw new TraceError('all is simulated here: no packet can be sent, only its way be predicted');
+      },
+    }),
     connect: (names) => simulation.connect(names),
   };
 }

@@ -2,6 +2,8 @@
 import type { Names } from '../../core/engine/names.ts';
 import type { Ports } from '../../core/engine/context.ts';
 import type { Services } from '../api/services.ts';
+import type { LiveTraces } from '../insight/live.ts';
+import type { Snapshots } from '../insight/snapshots.ts';
 import type { Gathered } from '../insight/texts.ts';
 
 /** What the daemon tells everything of. */
@@ -15,6 +17,8 @@ export interface World {
   readonly services: Pick<Services, 'files' | 'archives' | 'processes' | 'system'>;
   /** What the tools print in a sandbox's namespace, or in the host's. */
   readonly gather: (sandbox?: string) => Promise<Gathered>;
+  /** Who sends packets to trace. */
+  readonly live: (snapshots: Snapshots) => LiveTraces;
   /** Tells the engine, as soon as there is one, to those who are asked for names. */
   readonly connect: (names: Names) => void;
 }

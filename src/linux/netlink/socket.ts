@@ -18,8 +18,8 @@ const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
-const SO_RCVBUF = 8;
 const SO_RCVTIMEO = 20;
+const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
@@ -34,12 +34,12 @@ const RECEIVE_BUFFER = 1024 * 1024;
 /** How often a dump is begun again because what it lists changed meanwhile. */
 const DUMPS = 10;
 
-function open(protocol: number, groups: number): number {
+function open(protocol: number, groups: number, room = RECEIVE_BUFFER): number {
   const fd = ffi.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
   try {
     // struct timeval has two longs.
     ffi.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(new BigInt64Array([BigInt(TIMEOUT), 0n]).buffer), 16);
-    ffi.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, u32(RECEIVE_BUFFER), 4);
+    ffi.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, u32(room), 4);
     ffi.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, u32(1), 4);
     ffi.setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, u32(1), 4);
     const address = pack([AF_NETLINK, 'u16'], [0, 'u16'], [0, 'u32'], [groups, 'u32']);
@@ -152,8 +152,9 @@ export class NetlinkMonitor {
   readonly #fd: number;
   readonly #buffer = new Uint8Array(DATAGRAM);
 
-  constructor(protocol: number, groups: number) {
-    this.#fd = open(protocol, groups);
+  /** `room`: bytes that may wait to be taken. */
+  constructor(protocol: number, groups: number, room = RECEIVE_BUFFER) {
+    this.#fd = open(protocol, groups, room);
   }
 
   get fd(): number {

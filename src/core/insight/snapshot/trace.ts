@@ -1,5 +1,6 @@
 /** A question about a snapshot's host, walked through what the snapshot tells of it. */
 import { hostAddress } from '../../address/prefix.ts';
+import type { Linux } from '../../model/linux.ts';
 import { linuxFromTexts } from '../../model/texts.ts';
 import type { Desired } from '../../plan/object.ts';
 import type { Entry } from '../explain/entry.ts';
@@ -10,11 +11,22 @@ import { withReasons } from '../trace/reasons.ts';
 import { trace, type Trace } from '../trace/trace.ts';
 import type { DockerNames, EngineSnapshot, Snapshot } from './snapshot.ts';
 
-/** @throws TraceError where the question names what is not there */
-export function traceSnapshot(snapshot: Snapshot, question: TraceQuestion): Trace {
+/** What a question is put to. */
+export interface TraceStage {
+  readonly linux: Linux;
+  readonly places: readonly TracePlace[];
+}
+
+export function traceStage(snapshot: Snapshot): TraceStage {
   const { linux } = linuxFromTexts(new Map(Object.entries(snapshot.namespaces)));
   const reasons = explainSnapshot(snapshot).map(reasoned);
-  return trace(question, withReasons(linux, reasons), placesOf(snapshot));
+  return { linux: withReasons(linux, reasons), places: placesOf(snapshot) };
+}
+
+/** @throws TraceError where the question names what is not there */
+export function traceSnapshot(snapshot: Snapshot, question: TraceQuestion): Trace {
+  const { linux, places } = traceStage(snapshot);
+  return trace(question, linux, places);
 }
 
 /** A foreign program's name stands where ours has the record. */

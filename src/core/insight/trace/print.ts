@@ -4,7 +4,7 @@ import type { Trace, TracedStep, TracedWay } from './trace.ts';
 /** `brief`: the verdict; `steps`: what decided on the way; `all`: everything that was asked, with packets and reasons. */
 export type Verbosity = 'brief' | 'steps' | 'all';
 
-const OUTCOMES: Readonly<Record<string, string>> = {
+export const OUTCOMES: Readonly<Record<string, string>> = {
   answered: 'the sender gets an answer',
   left: 'it leaves the host: what comes back is up to others',
   silence: 'the sender hears nothing',
@@ -31,7 +31,7 @@ export function printTrace(trace: Trace, verbosity: Verbosity): string {
   return joined(lines);
 }
 
-const joined = (lines: readonly string[]) => lines.map((line) => `${line.trimEnd()}\n`).join('');
+export const joined = (lines: readonly string[]) => lines.map((line) => `${line.trimEnd()}\n`).join('');
 
 function printWay({ steps, reply }: TracedWay, verbosity: Verbosity): string[] {
   const there = printSteps(steps, verbosity);
@@ -41,30 +41,38 @@ function printWay({ steps, reply }: TracedWay, verbosity: Verbosity): string[] {
 function printSteps(steps: readonly TracedStep[], verbosity: Verbosity): string[] {
   const shown = steps.filter((step) => verbosity === 'all' || decides(step));
   const width = Math.max(0, ...shown.map((step) => where(step).length));
-  return shown.flatMap((step) => {
-    const margin = ' '.repeat(width + 4);
-    const lines = [`  ${where(step).padEnd(width)}  ${what(step)}`];
-    if (step.reason)
-      lines.push(`${margin}why: ${step.reason.why} (${step.reason.owner.kind} ${step.reason.owner.name})`);
-    if (step.assumption !== undefined) lines.push(`${margin}assumed: ${step.assumption}`);
-    if (verbosity === 'all') {
-      if (step.tried !== undefined && step.tried > 1) lines.push(`${margin}${step.tried} rules tried`);
-      if (step.after.text !== step.before.text || step.kind === 'send') lines.push(`${margin}${step.after.text}`);
-    }
-    return lines;
-  });
+  const margin = ' '.repeat(width + 4);
+  return shown.flatMap((step) => [
+    `  ${where(step).padEnd(width)}  ${what(step)}`,
+    ...besides(step, verbosity).map((line) => margin + line),
+  ]);
+}
+
+/** The lines below a step's own. */
+export function besides(
+  { reason, assumption, tried, before, after, kind }: TracedStep,
+  verbosity: Verbosity,
+): string[] {
+  const lines: string[] = [];
+  if (reason) lines.push(`why: ${reason.why} (${reason.owner.kind} ${reason.owner.name})`);
+  if (assumption !== undefined) lines.push(`assumed: ${assumption}`);
+  if (verbosity === 'all') {
+    if (tried !== undefined && tried > 1) lines.push(`${tried} rules tried`);
+    if (after.text !== before.text || kind === 'send') lines.push(after.text);
+  }
+  return lines;
 }
 
 /** What lets pass without a rule saying so is no news. */
-function decides({ kind, decision }: TracedStep): boolean {
+export function decides({ kind, decision }: TracedStep): boolean {
   return kind !== 'rule' || !decision.startsWith('policy accept');
 }
 
-function where({ place, link, hook }: TracedStep): string {
+export function where({ place, link, hook }: TracedStep): string {
   return [place, link ?? hook ?? ''].filter((part) => part !== '').join(' ');
 }
 
-function what({ kind, rule, decision, detail }: TracedStep): string {
+export function what({ kind, rule, decision, detail }: TracedStep): string {
   if (rule) {
     const number = rule.index === undefined ? '' : ` ${rule.index + 1}`;
     const machinery =

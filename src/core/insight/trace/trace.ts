@@ -78,7 +78,11 @@ export interface Trace {
  */
 export function trace(question: TraceQuestion, linux: Linux, places: readonly TracePlace[]): Trace {
   const probe = probeOf(question, linux, places);
-  const walked = walk(linux, { ...probe, assumesListeners: true });
+  return tellTrace(question, walk(linux, { ...probe, assumesListeners: true }), places);
+}
+
+/** A walk in people's words. */
+export function tellTrace(question: TraceQuestion, walked: Walked, places: readonly TracePlace[]): Trace {
   const names = namesOf(walked, places);
   const tell = (way: Way) => tellWay(way, names);
   const { verdict, reason, assumptions, missing } = walked;

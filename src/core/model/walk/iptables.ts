@@ -7,6 +7,7 @@ import type { Match, PortRange, Rule, Target } from '../../firewall/rule.ts';
 import type { IptablesChain, IptablesTable, PlacedRule } from '../linux.ts';
 import {
   ACCEPT,
+  askOf,
   CONTINUE,
   DROP,
   MISS,
@@ -25,12 +26,7 @@ type Test = (at: Moment) => boolean;
 /** A match that can't be decided on. */
 function unknown(missing: string, rule: Rule): Test {
   const text = printRule(rule);
-  return (at) =>
-    at.choices.ask({
-      key: `${at.space.namespace.name} ${at.hook} ${rule.table} ${text} ${missing}`,
-      missing,
-      rule: text,
-    });
+  return (at) => askOf(at, rule.table, text, missing);
 }
 
 /** Whether a link's name fits; a trailing `+` matches any suffix. */

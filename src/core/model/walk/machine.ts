@@ -41,6 +41,19 @@ export interface Moment {
   readonly tell: (step: Omit<WalkStep, 'namespace' | 'hook'>) => void;
 }
 
+/**
+ * Asks whether something that a rule says, and that can't be known, holds for a packet. What holds for
+ * a packet need not hold for its answer: another one is seldom the same to a rate or to a set.
+ */
+export function askOf(at: Moment, table: string, rule: string, missing: string): boolean {
+  const isReply = at.skb.tracked?.isReply ?? false;
+  return at.choices.ask({
+    key: `${at.space.namespace.name} ${at.hook} ${table} ${rule} ${missing} ${isReply}`,
+    missing: isReply ? `${missing}, for the answer` : missing,
+    rule,
+  });
+}
+
 export type Translation = {
   readonly flow: Flow;
   readonly side: Manipulation;

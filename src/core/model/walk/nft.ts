@@ -12,6 +12,7 @@ import {
 } from '../../firewall/nft/ruleset.ts';
 import {
   ACCEPT,
+  askOf,
   CONTINUE,
   DROP,
   MISS,
@@ -40,8 +41,7 @@ class Compiler {
 
   /** Whether something that can't be known holds. */
   #ask(at: Moment, missing: string): boolean {
-    const rule = this.#rule;
-    return at.choices.ask({ key: `${at.space.namespace.name} ${at.hook} ${rule} ${missing}`, missing, rule });
+    return askOf(at, this.#table.name, this.#rule, missing);
   }
 
   statement(json: JsonObject): Statement {

@@ -5,18 +5,19 @@ import { runBase, type Moment, type Skb, type Space } from './machine.ts';
 import { ICMP, ICMP6, printPacket } from './packet.ts';
 import { reject } from './answer.ts';
 import type { Run } from './run.ts';
-import type { End, Hook } from './step.ts';
-
-export interface Passage {
-  readonly hook: Hook;
-  /** Empty where the hook has none. */
-  readonly inLink: string;
-  readonly outLink: string;
-}
+import type { End, Passage } from './step.ts';
 
 /** Undefined: it may go on. */
-export function pass(run: Run, space: Space, skb: Skb, passage: Passage): End | undefined {
+export function pass(
+  run: Run,
+  space: Space,
+  skb: Skb,
+  passage: Pick<Passage, 'hook' | 'inLink' | 'outLink'>,
+): End | undefined {
   const namespace = space.namespace.name;
+  const note = (edge: Passage['edge']) =>
+    run.passages.push({ namespace, ...passage, edge, packet: skb.packet, steps: run.steps.length });
+  note('begin');
   const hooks = hooksOf(space.namespace, skb.packet.source.version);
   const tell: Moment['tell'] = (step) => run.tell({ ...step, namespace, hook: passage.hook });
   const at: Moment = { space, choices: run.choices, ...passage, skb, tell };
@@ -40,6 +41,7 @@ export function pass(run: Run, space: Space, skb: Skb, passage: Passage): End | 
       }
     }
   }
+  note('end');
   return undefined;
 }
 

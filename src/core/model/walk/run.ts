@@ -6,7 +6,7 @@ import { fibOf } from './fib.ts';
 import { FlowTable, type Tracked } from './flow.ts';
 import type { Skb, Space } from './machine.ts';
 import type { Packet } from './packet.ts';
-import type { End, WalkStep } from './step.ts';
+import type { End, Passage, WalkStep } from './step.ts';
 import { topologyOf, type Topology } from './topology.ts';
 
 /** What a namespace sends back. `tracked` is set where the kernel ties it to the packet that caused it. */
@@ -24,6 +24,7 @@ export class Run {
   readonly choices: Choices;
   readonly topology: Topology;
   steps: WalkStep[] = [];
+  passages: Passage[] = [];
   answer: Answer | undefined;
   /** The packet as its sender sent it, and where a socket waits for the answer; `namespace` is empty outside of the model. */
   sent: { readonly namespace: string; readonly packet: Packet } | undefined;

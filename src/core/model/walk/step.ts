@@ -18,6 +18,20 @@ export interface RulePlace {
   readonly text?: string;
 }
 
+/** A packet at a hook, whether or not a rule stands there. */
+export interface Passage {
+  readonly namespace: string;
+  readonly hook: Hook;
+  /** It comes to the hook, or it has passed all that stands there. */
+  readonly edge: 'begin' | 'end';
+  /** Empty where the hook has none. */
+  readonly inLink: string;
+  readonly outLink: string;
+  readonly packet: Packet;
+  /** How many steps were told before. */
+  readonly steps: number;
+}
+
 export type StepKind =
   /** A packet is made and sent. */
   | 'send'

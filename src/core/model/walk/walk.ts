@@ -17,7 +17,7 @@ import {
   type TcpFlag,
 } from './packet.ts';
 import { newSkb, Run } from './run.ts';
-import type { End, WalkStep } from './step.ts';
+import type { End, Passage, WalkStep } from './step.ts';
 
 /** A packet to walk. */
 export interface Probe {
@@ -54,12 +54,17 @@ export type Outcome =
   /** It has left the model: what comes back is up to others. */
   | 'left';
 
-/** One way that the packet and its answer may go. */
-export interface Way {
+/** What one packet met. */
+export interface Course {
   readonly steps: readonly WalkStep[];
+  readonly passages: readonly Passage[];
   readonly end: End;
+}
+
+/** One way that the packet and its answer may go. */
+export interface Way extends Course {
   /** What goes back; absent where nothing does. */
-  readonly reply?: { readonly packet: Packet; readonly steps: readonly WalkStep[]; readonly end: End };
+  readonly reply?: Course & { readonly packet: Packet };
   readonly outcome: Outcome;
 }
 
@@ -165,6 +170,7 @@ function walkOnce(linux: Linux, probe: Probe, choices: Choices): Way {
 
 function follow(run: Run, probe: Probe, packet: Packet): Way {
   run.steps = [];
+  run.passages = [];
   run.answer = undefined;
   run.returned = undefined;
   const { namespace, link } = probe.from;
@@ -174,15 +180,16 @@ function follow(run: Run, probe: Probe, packet: Packet): Way {
     link === undefined
       ? send(run, space, probe.source ? packet : { ...packet, source: undefined })
       : receive(run, space, link, newSkb(packet), false);
-  const { steps } = run;
+  const { steps, passages } = run;
   const answer = run.answer as Run['answer'];
-  if (!answer) return { steps, end, outcome: outcomeOf(end) };
+  if (!answer) return { steps, passages, end, outcome: outcomeOf(end) };
   run.steps = [];
+  run.passages = [];
   run.answer = undefined;
   const back = send(run, run.space(answer.namespace), answer.packet, answer.tracked);
-  const reply = { packet: answer.packet, steps: run.steps, end: back };
+  const reply = { packet: answer.packet, steps: run.steps, passages: run.passages, end: back };
   const returned = (run.returned as Packet | undefined) ?? (isBack(run, back, probe) ? back.packet : undefined);
-  return { steps, end, reply, outcome: returned ? said(returned) : 'silence' };
+  return { steps, passages, end, reply, outcome: returned ? said(returned) : 'silence' };
 }
 
 /** Of a probe from outside: whether the answer leaves as what its sender waits for. */

@@ -14,7 +14,19 @@ import type { Services } from '../services.ts';
 
 const TRACE_STATES = ['new', 'established', 'invalid'] as const;
 
-export function insightRoutes({ engine, snapshots }: Services): Routes {
+function questionOf(query: Call['query']): TraceQuestion {
+  const state = TRACE_STATES.find((known) => known === query.text('state'));
+  if (query.has('state') && !state) throw new EngineError('invalid', `there is no state ${query.text('state')}`);
+  const network = query.text('network');
+  return {
+    from: query.text('from') || 'world',
+    to: query.text('to'),
+    ...(network && { network }),
+    ...(state && { state }),
+  };
+}
+
+export function insightRoutes({ engine, snapshots, live }: Services): Routes {
   const explained = async ({ query }: Call): Promise<Reply> => {
     const [network, container, rule] = ['network', 'container', 'rule'].map((name) => query.text(name));
     // What is not there is refused, in the words that are known.
@@ -39,23 +51,16 @@ export function insightRoutes({ engine, snapshots }: Services): Routes {
     return json(examine(facts, about));
   };
 
-  const traced = async ({ query }: Call): Promise<Reply> => {
-    const state = TRACE_STATES.find((known) => known === query.text('state'));
-    if (query.has('state') && !state) throw new EngineError('invalid', `there is no state ${query.text('state')}`);
-    const network = query.text('network');
-    const question: TraceQuestion = {
-      from: query.text('from') || 'world',
-      to: query.text('to'),
-      ...(network && { network }),
-      ...(state && { state }),
+  const traced =
+    (trace: (question: TraceQuestion) => Promise<unknown>) =>
+    async ({ query }: Call): Promise<Reply> => {
+      try {
+        return json(await trace(questionOf(query)));
+      } catch (error) {
+        if (error instanceof TraceError) throw new EngineError('invalid', error.message, { cause: error });
+        throw error;
+      }
     };
-    try {
-      return json(traceSnapshot(await snapshots.take(), question));
-    } catch (error) {
-      if (error instanceof TraceError) throw new EngineError('invalid', error.message, { cause: error });
-      throw error;
-    }
-  };
 
   const repair = async (call: Call): Promise<Reply> =>
     dryRunReply({ steps: isDryRun(call) ? await engine.plans.repair() : await engine.inspection.repair() });
@@ -64,7 +69,9 @@ export function insightRoutes({ engine, snapshots }: Services): Routes {
     'GET /passerelle/doctor': doctor,
     'GET /passerelle/explain': explained,
     'GET /passerelle/snapshot': async () => json(await snapshots.take()),
-    'GET /passerelle/trace': traced,
+    'GET /passerelle/trace': traced(async (question) => traceSnapshot(await snapshots.take(), question)),
+    // It sends a packet.
+    'POST /passerelle/trace': traced((question) => live.trace(question)),
     'POST /passerelle/repair': repair,
   };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { ImageView, Progress } from '../../../core/image/image.ts';
 import type { Volume } from '../../../core/engine/volumes.ts';
 import { takeSample } from '../../../containers/stats/sample.ts';
+import { TraceError } from '../../../core/insight/trace/question.ts';
 import { EngineError } from '../../../core/network/error.ts';
 import { SystemClock } from '../../clock.ts';
 import { listen } from '../../listen.ts';
@@ -155,6 +156,11 @@ export async function startTestApi(): Promise<TestApi> {
     },
     snapshots: {
       take: async () => ({ passerelle: 1, taken: '', namespaces: {}, problems: [] }),
+    },
+    live: {
+      trace: async () => {
+        throw new TraceError('nothing can be sent here');
+      },
     },
     clock: new SystemClock(),
   };
