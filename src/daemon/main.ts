@@ -1,5 +1,6 @@
 /** The daemon: the engine on its ports, behind the API. */
 import type { Logger } from 'pino';
+import { RuntimeError } from '../core/engine/runtime.ts';
 import type { EngineSettings } from '../core/engine/settings.ts';
 import { startEngine } from '../core/engine/start.ts';
 import { parseMark } from '../core/firewall/mark.ts';
@@ -34,7 +35,8 @@ export async function runDaemon(config: DaemonConfig, build: Build): Promise<num
     return 0;
   } catch (error) {
     // What the user must change needs no trace.
-    if (error instanceof StartError || error instanceof EngineError) log.fatal(error.message);
+    const isUsers = [StartError, EngineError, RuntimeError].some((kind) => error instanceof kind);
+    if (isUsers) log.fatal((error as Error).message);
     else log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
     return 1;
   }

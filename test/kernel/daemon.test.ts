@@ -121,16 +121,17 @@ describe('the API', () => {
   });
 });
 
+const PROGRAM = join(import.meta.dirname, '..', '..', 'dist', 'passerelle.js');
+
 /** A daemon that is expected to refuse: its exit code and what it says. */
 function refusing(namespace: string, ...options: string[]): Promise<{ code: number | null; text: string }> {
-  const program = join(import.meta.dirname, '..', '..', 'dist', 'passerelle.js');
-  const child = spawn(
-    'nsenter',
-    [`--net=/run/netns/${namespace}`, process.execPath, program, 'daemon', '--log-format', 'text', ...options],
-    {
-      timeout: 20_000,
-    },
-  );
+  return ending('nsenter', `--net=/run/netns/${namespace}`, ...DAEMON, ...options);
+}
+
+const DAEMON = [process.execPath, PROGRAM, 'daemon', '--log-format', 'text'];
+
+function ending(program: string, ...options: string[]): Promise<{ code: number | null; text: string }> {
+  const child = spawn(program, options, { timeout: 20_000 });
   let text = '';
   child.stdout.on('data', (data: Buffer) => (text += data.toString()));
   child.stderr.on('data', (data: Buffer) => (text += data.toString()));
@@ -176,6 +177,15 @@ test.each([
   const result = await refusing(stage.world, '--data-root', join(stage.directory, 'data3'), ...options);
   expect(result.code).not.toBe(0);
   expect(result.text).toMatch(text);
+});
+
+test.each(['conmon', 'runc'])('without %s the start ends with a sentence, not with a trace', async (program) => {
+  const hide = `mount --bind /dev/null $(command -v ${program}); exec nsenter "$@"`;
+  const place = ['--data-root', join(stage.directory, 'data4'), '--exec-root', join(stage.directory, 'run4')];
+  const there = `--net=/run/netns/${stage.world}`;
+  const { code, text } = await ending('unshare', '-m', 'sh', '-c', hide, 'sh', there, ...DAEMON, ...place);
+  expect(code).toBe(1);
+  expect(text).toMatch(new RegExp(`: install ${program}\\n$`));
 });
 
 describe('SIGTERM', () => {

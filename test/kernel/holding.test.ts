@@ -13,8 +13,16 @@ beforeAll(async () => {
 
 afterAll(() => stage.close());
 
+interface State {
+  readonly rules: readonly string[];
+  readonly links: readonly object[];
+  readonly networks: string;
+  readonly containers: string;
+  readonly inspect: unknown;
+}
+
 /** What must be the same before and after: rules, links, addresses, records. */
-async function state(): Promise<object> {
+async function state(): Promise<State> {
   const { stdout: rules } = await stage.onHost('iptables-save', []);
   const { stdout: addresses } = await stage.onHost('ip', ['-j', 'address']);
   const links = (
@@ -33,7 +41,7 @@ async function state(): Promise<object> {
   return {
     rules: rules
       .split('\n')
-      .filter((line) => line.startsWith('-A') || line.startsWith(':FORWARD'))
+      .filter((line) => line.startsWith('-A') || line.startsWith(':FORWARD '))
       .map((line) => line.replace(/\[.*\]/, '')),
     links,
     networks: await stage.docker('network', 'ls', '--no-trunc'),
@@ -107,6 +115,26 @@ describe('a daemon that is killed and started again', () => {
     expect(await stage.docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'h3')).toBe('exited 7');
     expect(await stage.docker('logs', 'h3')).toBe('last words');
     await stage.docker('rm', 'h3');
+  });
+
+  test('puts back what a reload of firewalld takes away, and lets its rules be', async () => {
+    const before = await state();
+    for (const tables of ['iptables', 'ip6tables'])
+      for (const table of ['raw', 'mangle', 'nat', 'filter'])
+        for (const what of ['-F', '-X']) await stage.onHost(tables, ['-w', '-t', table, what]);
+    await stage.onHost('iptables', ['-w', '-P', 'FORWARD', 'ACCEPT']);
+    await stage.onHost('iptables', ['-w', '-N', 'FORWARD_direct']);
+    await stage.onHost('iptables', ['-w', '-I', 'FORWARD', '-j', 'FORWARD_direct']);
+    const rules = async (): Promise<readonly string[]> => (await state()).rules;
+    const theirs = '-A FORWARD -j FORWARD_direct';
+    await expect
+      .poll(async () => (await rules()).filter((line) => line !== theirs), { timeout: 20_000, interval: 500 })
+      .toEqual(before.rules);
+    expect(await rules()).toContain(theirs);
+    const { stdout } = await stage.onWorld('curl', ['-s', '-m', '3', 'http://198.51.100.1:8081/']);
+    expect(stdout).toBe('alive\n');
+    await stage.onHost('iptables', ['-w', '-D', 'FORWARD', '-j', 'FORWARD_direct']);
+    await stage.onHost('iptables', ['-w', '-X', 'FORWARD_direct']);
   });
 
   test('puts back rules that were flushed while it was away, and doubles nothing', async () => {

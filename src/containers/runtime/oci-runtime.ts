@@ -21,11 +21,14 @@ export function findProgram(name: string): string | undefined {
     });
 }
 
-/** runc; crun does as well where there is one cgroup v2 tree (it refuses the mixed ones). */
-export function findOciRuntime(unifiedCgroups: boolean): string {
-  const found = findProgram('runc') ?? (unifiedCgroups ? findProgram('crun') : undefined);
-  if (!found) throw new RuntimeError('no OCI runtime: install runc');
-  return found;
+/** runc; crun does as well where there is one cgroup v2 tree (it refuses the mixed ones). Throws RuntimeError. */
+export function findOciRuntime(unifiedCgroups: boolean, find = findProgram): string {
+  const runc = find('runc');
+  if (runc) return runc;
+  const crun = find('crun');
+  if (!crun) throw new RuntimeError('there is no OCI runtime: install runc');
+  if (unifiedCgroups) return crun;
+  throw new RuntimeError(`${crun} runs containers only where /sys/fs/cgroup is one cgroup v2 tree: install runc`);
 }
 
 /** The OCI runtime's command line. */

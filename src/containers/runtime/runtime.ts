@@ -84,7 +84,7 @@ export class ConmonRuntime implements Runtime {
     this.#options = options;
     if (Buffer.byteLength(options.runRoot) > 80) throw new RuntimeError(`run root too long: ${options.runRoot}`);
     const program = findProgram('conmon');
-    if (!program) throw new RuntimeError('no container monitor: install conmon');
+    if (!program) throw new RuntimeError('there is no container monitor: install conmon');
     this.#cgroups = new Cgroups(options.cgroupParent ?? 'passerelle');
     this.#host = new Host(this.#cgroups);
     this.#oci = new OciRuntime(findOciRuntime(this.#cgroups.unified), join(options.runRoot, 'oci'));
