@@ -67,14 +67,15 @@ describe('networks', () => {
     const world = await World.start();
     await world.network('used');
     await world.network('kept', { labels: { keep: 'yes' } });
-    await world.network('old');
+    await world.network('template', { configOnly: true });
+    await world.network('old', { configFrom: 'template' });
     world.clock.advance(60_000);
     const until = world.clock.now();
     await world.network('young');
     await world.run('web', { network: 'used' });
     expect(await world.engine.networks.prune({ labels: [], withoutLabels: ['keep=yes'], until })).toEqual(['old']);
     expect(await world.engine.networks.prune(EVERYTHING)).toEqual(['kept', 'young']);
-    expect(names(world)).toEqual(['none', 'host', 'bridge', 'used']);
+    expect(names(world)).toEqual(['none', 'host', 'bridge', 'used', 'template']);
     await world.expectSound();
   });
 });

@@ -91,11 +91,15 @@ export class NetworkUseCases implements Networks {
     return removed;
   }
 
-  /** The networks that a prune takes. */
+  /** The networks that a prune takes. One that is a template for others is not there to be used itself. */
   unused(filter: PruneFilter): readonly NetworkRecord[] {
     const { network, endpoint } = this.#context.ledger;
     return [...network.values()].filter(
-      (its) => !isPredefined(its.name) && endpoint.where('network', its.id).length === 0 && matchesPrune(filter, its),
+      (its) =>
+        !isPredefined(its.name) &&
+        !its.configOnly &&
+        endpoint.where('network', its.id).length === 0 &&
+        matchesPrune(filter, its),
     );
   }
 

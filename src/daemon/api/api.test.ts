@@ -155,6 +155,11 @@ describe('bodies', () => {
       `/containers/json?filters=${encodeURIComponent('{"health":["a"]}')}`,
       'Unrecognised filter value for health: a',
     ],
+    [
+      'POST',
+      `/networks/prune?filters=${encodeURIComponent('{"until":["soon"]}')}`,
+      'failed to parse value as time or duration: "soon"',
+    ],
     ['GET', '/containers/%zz/json', 'invalid URL escape in "/containers/%zz/json"'],
   ])('%s %s', async (method, path, text) => {
     const answer = await call(method, path);

@@ -24,18 +24,28 @@ export function printInstant(nanos: bigint): string {
 /** Reads `1700000000`, `1700000000.5` or RFC 3339; undefined for an empty text and for zero. */
 export function readInstant(text: string): string | undefined {
   if (text === '' || text === '0') return undefined;
+  const instant = parseInstant(text);
+  if (instant !== undefined) return instant;
+  throw new EngineError('invalid', `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+}
+
+function parseInstant(text: string): string | undefined {
   const unix = /^(-?\d{1,11})(?:\.(\d{1,9}))?$/.exec(text);
   if (unix) return printInstant(BigInt(unix[1]!) * BILLION + BigInt((unix[2] ?? '').padEnd(9, '0')));
   if (/^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text))) return printInstant(nanoseconds(text));
-  throw new EngineError('invalid', `strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return undefined;
 }
 
 const DURATION = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?$/;
 
-/** Like `readInstant`, and also a Go duration (`10m`, `1h30m`), which is that long before `now`. */
-export function readInstantOrAge(text: string, now: string): string | undefined {
+/** Reads what `readInstant` does, or a Go duration (`10m`, `1h30m`), which is that long before `now`. */
+export function readInstantOrAge(text: string, now: string): string {
   const age = text === '' ? null : DURATION.exec(text);
-  if (!age) return readInstant(text);
+  if (!age) {
+    const instant = parseInstant(text);
+    if (instant !== undefined) return instant;
+    throw new EngineError('invalid', `failed to parse value as time or duration: ${JSON.stringify(text)}`);
+  }
   const [, hours = '0', minutes = '0', rest = '0'] = age;
   const milliseconds = Math.round((Number(hours) * 3600 + Number(minutes) * 60 + Number(rest)) * 1000);
   return printInstant(nanoseconds(now) - BigInt(milliseconds) * MILLION);

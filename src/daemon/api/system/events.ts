@@ -2,7 +2,7 @@
 import type { EngineEvent, Events } from '../../../core/engine/event.ts';
 import { Filters } from '../http/filters.ts';
 import type { Query } from '../http/query.ts';
-import { nanoseconds, readInstantOrAge, seconds } from '../http/time.ts';
+import { nanoseconds, readInstant, seconds } from '../http/time.ts';
 import { sorted } from '../sorted.ts';
 
 const KNOWN = ['container', 'daemon', 'event', 'image', 'label', 'network', 'scope', 'type', 'volume'];
@@ -14,10 +14,10 @@ export interface EventQuery {
   readonly matches: (event: EngineEvent) => boolean;
 }
 
-export function readEventQuery(query: Query, now: string): EventQuery {
+export function readEventQuery(query: Query): EventQuery {
   const filters = Filters.read(query, KNOWN);
   const instant = (name: string): bigint | undefined => {
-    const text = readInstantOrAge(query.text(name), now);
+    const text = readInstant(query.text(name));
     return text === undefined ? undefined : nanoseconds(text);
   };
   return { since: instant('since'), until: instant('until'), matches: (event) => matches(event, filters) };

@@ -32,7 +32,7 @@ export function systemRoutes(services: Services): Routes {
     );
 
   const events = ({ query }: Call): Reply =>
-    stream(eventLines(engine.events, readEventQuery(query, clock.now()), clock.now()), 'application/json');
+    stream(eventLines(engine.events, readEventQuery(query), clock.now()), 'application/json');
 
   /** What takes how much of the disk. Layers that images share are counted once an image. */
   const usage = async ({ version, query }: Call): Promise<Reply> => {
