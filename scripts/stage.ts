@@ -19,6 +19,8 @@ export const WORLD_ADDRESS = '198.51.100.2';
 /** Where the built program lies. */
 export const DIST = resolve(import.meta.dirname, '..', process.env['PASSERELLE_DIST'] ?? 'dist');
 
+const REPLACE_RESOLV_CONF = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
+
 export interface Output {
   readonly code: number;
   readonly stdout: string;
@@ -39,6 +41,8 @@ export class Stage {
   readonly socket: string;
   /** The docker command line; Debian's comes before any other that is installed. */
   client = '/usr/bin/docker';
+  /** A file that the daemon finds in place of the machine's resolv.conf. It then has mounts of its own, which end with it. */
+  resolvConf: string | undefined;
   #daemon: ChildProcess | undefined;
 
   private constructor(directory: string, name: string) {
@@ -87,23 +91,22 @@ export class Stage {
 
   /** Starts the daemon in the host's namespace; resolves when it answers. */
   async startDaemon(...options: string[]): Promise<void> {
-    const daemon = spawn(
+    const [command = '', ...args] = [
+      ...(this.resolvConf ? ['unshare', '-m', 'sh', '-c', REPLACE_RESOLV_CONF, this.resolvConf] : []),
       'nsenter',
-      [
-        `--net=/run/netns/${this.host}`,
-        process.execPath,
-        this.program,
-        'daemon',
-        '--host',
-        this.dockerHost,
-        '--data-root',
-        this.dataRoot,
-        '--exec-root',
-        join(this.directory, 'run'),
-        ...options,
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
-    );
+      `--net=/run/netns/${this.host}`,
+      process.execPath,
+      this.program,
+      'daemon',
+      '--host',
+      this.dockerHost,
+      '--data-root',
+      this.dataRoot,
+      '--exec-root',
+      join(this.directory, 'run'),
+      ...options,
+    ];
+    const daemon = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#daemon = daemon;
     const log = createWriteStream(this.logFile, { flags: 'a' });
     daemon.stdout.pipe(log, { end: false });

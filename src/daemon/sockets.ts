@@ -72,7 +72,7 @@ export class HostSockets implements Sockets {
       if (step.op !== 'remove') this.#hold(step.object);
     } catch (error) {
       throw new SocketError(
-        `${describe(step.object)}: ${error instanceof Error ? error.message : String(error)}`,
+        error instanceof Error ? error.message : String(error),
         step,
         error instanceof Error && 'code' in error ? String(error.code) : '',
       );
@@ -96,10 +96,4 @@ export class HostSockets implements Sockets {
     if (object.kind === 'listener') return openListener(object, this.#relay, warn);
     return new Resolver({ id: object.sandbox, namespace: namespacePath(object.sandbox) }, names, warn);
   }
-}
-
-function describe(object: SocketObject): string {
-  if (object.kind === 'resolver') return `name server of sandbox ${object.sandbox}`;
-  const address = object.address.includes(':') ? `[${object.address}]` : object.address;
-  return `listen on ${address}:${object.port}/${object.protocol}`;
 }

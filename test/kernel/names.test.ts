@@ -1,9 +1,7 @@
 /** The name server of a sandbox, asked with dig from inside it. The test's own process stands in a namespace that plays the host. */
 import { execFile, execFileSync } from 'node:child_process';
-import dgram from 'node:dgram';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -14,6 +12,7 @@ import type { ResolverObject } from '../../src/core/plan/object.ts';
 import type { Step } from '../../src/core/plan/step.ts';
 import { HostSockets } from '../../src/daemon/sockets.ts';
 import { createNamespace, enterNamespace, removeNamespace } from '../../src/linux/namespace.ts';
+import { address, code, DnsServers, type Reply } from '../support/dns-servers.ts';
 
 const run = mkdtempSync(join(tmpdir(), 'g-names-'));
 const host = join(run, 'g-host');
@@ -56,45 +55,13 @@ const openSockets = () =>
     }
   }).length;
 
-/** Stub servers, each at an address of the host's loopback. */
-const stubs: { close(): void }[] = [];
-type Reply = (query: packet.DecodedPacket, transport: 'udp' | 'tcp') => Partial<packet.Packet> | undefined;
-const asked: string[] = [];
+/** Each at an address of the host's loopback. */
+const servers = new DnsServers();
+const { asked } = servers;
+const stub = (at: string, reply: Reply): void => servers.add(at, reply);
 
-async function stub(address: string, reply: Reply): Promise<void> {
-  const answer = (message: Buffer, transport: 'udp' | 'tcp') => {
-    const query = packet.decode(message);
-    asked.push(`${address} ${transport} ${query.questions?.[0]?.name}`);
-    const given = reply(query, transport);
-    return given && packet.encode({ ...query, type: 'response', additionals: [], ...given });
-  };
-  const udp = dgram.createSocket('udp4');
-  udp.on('message', (message, client) => {
-    const given = answer(message, 'udp');
-    if (given) udp.send(given, client.port, client.address);
-  });
-  const tcp = net.createServer((socket) => {
-    socket.on('error', () => {});
-    socket.on('data', (data) => {
-      const given = answer(data.subarray(2), 'tcp');
-      if (given) socket.write(Buffer.concat([Buffer.from([given.length >> 8, given.length & 255]), given]));
-    });
-  });
-  await new Promise<void>((resolve) => udp.bind(53, address, resolve));
-  await new Promise<void>((resolve) => tcp.listen(53, address, resolve));
-  stubs.push({ close: () => (udp.close(), tcp.close()) });
-}
-
-const address =
-  (data: string): Reply =>
-  (query) => ({
-    answers: [{ name: query.questions![0]!.name, type: 'A', ttl: 60, data }],
-  });
-const code =
-  (rcode: number): Reply =>
-  () => ({ flags: rcode });
-const from = (...servers: string[]): Upstream => ({
-  servers: servers.map((server) => ({ address: server, from: 'host' })),
+const from = (...addresses: string[]): Upstream => ({
+  servers: addresses.map((server) => ({ address: server, from: 'host' })),
 });
 
 beforeAll(async () => {
@@ -106,10 +73,7 @@ beforeAll(async () => {
   await sockets.apply([{ op: 'add', object: resolver }]);
 });
 
-afterEach(() => {
-  for (const server of stubs.splice(0)) server.close();
-  asked.length = 0;
-});
+afterEach(() => servers.clear());
 
 afterAll(async () => {
   await sockets.close();
@@ -160,7 +124,7 @@ describe('names of our own', () => {
 describe('other names', () => {
   test('go to the first server, with everything that was asked, and come back as they are', async () => {
     const options: string[] = [];
-    await stub('127.0.1.1', (query) => {
+    stub('127.0.1.1', (query) => {
       options.push(
         JSON.stringify(query.additionals?.map((opt) => (opt as { udpPayloadSize?: number }).udpPayloadSize)),
       );
@@ -176,9 +140,9 @@ describe('other names', () => {
   });
 
   test('a server that fails, refuses, is closed or unreachable makes room for the next', async () => {
-    await stub('127.0.1.1', code(2));
-    await stub('127.0.1.2', code(5));
-    await stub('127.0.1.3', address('192.0.2.3'));
+    stub('127.0.1.1', code(2));
+    stub('127.0.1.2', code(5));
+    stub('127.0.1.3', address('192.0.2.3'));
     for (const transport of ['+notcp', '+tcp']) {
       upstream = from('127.0.1.1', '127.0.1.2', '127.0.1.3');
       expect(await short(transport, 'example.org')).toEqual(['192.0.2.3']);
@@ -188,8 +152,8 @@ describe('other names', () => {
   });
 
   test('a silent server costs four seconds', async () => {
-    await stub('127.0.1.1', () => undefined);
-    await stub('127.0.1.2', address('192.0.2.2'));
+    stub('127.0.1.1', () => undefined);
+    stub('127.0.1.2', address('192.0.2.2'));
     upstream = from('127.0.1.1', '127.0.1.2');
     const began = Date.now();
     expect(await short('example.org')).toEqual(['192.0.2.2']);
@@ -198,21 +162,21 @@ describe('other names', () => {
   });
 
   test('only three servers are asked; the last refusal is handed on', async () => {
-    for (const last of [1, 2, 3, 4]) await stub(`127.0.1.${last}`, code(5));
+    for (const last of [1, 2, 3, 4]) stub(`127.0.1.${last}`, code(5));
     upstream = from('127.0.1.1', '127.0.1.2', '127.0.1.3', '127.0.1.4');
     expect(await dig('example.org')).toContain('REFUSED');
     expect(asked.map((line) => line.split(' ')[0])).toEqual(['127.0.1.1', '127.0.1.2', '127.0.1.3']);
   });
 
   test('NXDOMAIN is an answer', async () => {
-    await stub('127.0.1.1', code(3));
-    await stub('127.0.1.2', address('192.0.2.2'));
+    stub('127.0.1.1', code(3));
+    stub('127.0.1.2', address('192.0.2.2'));
     upstream = from('127.0.1.1', '127.0.1.2');
     expect(await dig('example.org')).toContain('NXDOMAIN');
   });
 
   test('a truncated answer brings the client back over TCP, and so does the server get it', async () => {
-    await stub('127.0.1.1', (query, transport) =>
+    stub('127.0.1.1', (query, transport) =>
       transport === 'udp' ? { flags: packet.TRUNCATED_RESPONSE } : address('192.0.2.4')(query, 'tcp'),
     );
     upstream = from('127.0.1.1');
@@ -221,7 +185,7 @@ describe('other names', () => {
   });
 
   test('a server that is asked from the sandbox is looked for in there', async () => {
-    await stub('127.0.1.1', address('192.0.2.1'));
+    stub('127.0.1.1', address('192.0.2.1'));
     const servers = [{ address: '127.0.1.1', from: 'sandbox' as const }];
     upstream = { servers };
     for (const transport of ['+notcp', '+tcp']) expect(await dig(transport, 'example.org')).toContain('SERVFAIL');
@@ -245,7 +209,7 @@ describe('other names', () => {
   });
 
   test('a flood is bounded and neither starves our names nor leaks sockets', async () => {
-    await stub('127.0.1.1', () => undefined);
+    stub('127.0.1.1', () => undefined);
     upstream = from('127.0.1.1');
     const before = openSockets();
     // 3000 questions from one socket in the sandbox.
@@ -307,7 +271,7 @@ describe('what is wrong', () => {
 describe('coming and going', () => {
   test('a second name server of the same sandbox is refused and harms nothing', async () => {
     await expect(sockets.apply([{ op: 'add', object: resolver }])).rejects.toThrow(
-      'name server of sandbox box: Address already in use',
+      'name server 127.0.0.11 in box: Address already in use',
     );
     expect(await short('web')).toHaveLength(2);
   });

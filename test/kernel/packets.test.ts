@@ -111,14 +111,6 @@ describe('containers', () => {
   });
 });
 
-describe('names of the outside', () => {
-  test('go to the servers of the host', async () => {
-    const servers = (await stage.outside(stage.client, ['exec', 'mate', 'cat', '/etc/resolv.conf'])).stdout;
-    expect(servers).toContain('nameserver 127.0.0.11');
-    expect(servers).toContain('ndots:0');
-  });
-});
-
 describe('connect and disconnect while running', () => {
   test('the second network works at once and goes at once', async () => {
     await stage.docker('network', 'connect', '--alias', 'guest', 'one', 'stranger');

@@ -443,7 +443,7 @@ describe('ports', () => {
       await expect(added).rejects.toMatchObject({
         name: 'SocketError',
         code: 'EADDRINUSE',
-        message: `listen on 0.0.0.0:8082/${protocol}: Address already in use`,
+        message: expect.stringMatching(`^listener 0.0.0.0:8082/${protocol} .*: Address already in use$`),
         step: { object: { port: 8082 } },
       });
       expect(listeners()).toContain(':8070 ');

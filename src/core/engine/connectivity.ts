@@ -332,7 +332,8 @@ function portRefused(
   error: SocketError,
 ): string {
   const { address, port, protocol } = listener;
-  const why = error.code === 'EADDRINUSE' ? 'address already in use' : error.message;
+  // Docker's clients know the C library's words with a small letter.
+  const why = error.reason.replace(/^./, (letter) => letter.toLowerCase());
   return (
     `driver failed programming external connectivity on endpoint ${container.name} (${listener.owner.id}): ` +
     `failed to bind host port ${address.includes(':') ? `[${address}]` : address}:${port}/${protocol}: ${why}`

@@ -111,6 +111,15 @@ test('a port that another program of the host has is refused if it was asked for
   await world.expectSound();
 });
 
+test("an address that is not the host's is refused in the system's words", async () => {
+  const world = await World.start();
+  world.sockets.fail(({ object }) => object.kind === 'listener', 'Cannot assign requested address', 'EADDRNOTAVAIL');
+  await expect(world.run('one', { ports: ['203.0.113.9:8080:80'] })).rejects.toThrow(
+    /: failed to bind host port 203\.0\.113\.9:8080\/tcp: cannot assign requested address$/,
+  );
+  await world.expectSound();
+});
+
 test('on internal networks nothing is published', async () => {
   const world = await World.start();
   await world.network('inside', { internal: true });

@@ -1,15 +1,18 @@
+import { describe } from '../plan/describe.ts';
 import type { SocketObject } from '../plan/object.ts';
 import type { Step } from '../plan/step.ts';
 
-/** What could not be bound, with the system's error code (`EADDRINUSE`). */
+/** What could not be bound, with the system's words for why and its error code (`EADDRINUSE`). */
 export class SocketError extends Error {
   override readonly name = 'SocketError';
   readonly step: Step<SocketObject>;
+  readonly reason: string;
   readonly code: string;
 
-  constructor(message: string, step: Step<SocketObject>, code: string) {
-    super(message);
+  constructor(reason: string, step: Step<SocketObject>, code: string) {
+    super(`${describe(step.object)}: ${reason}`);
     this.step = step;
+    this.reason = reason;
     this.code = code;
   }
 }

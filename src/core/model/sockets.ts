@@ -39,7 +39,7 @@ export class ModelSockets implements Sockets {
       if (step.op !== 'add') held.delete(key(step.object));
       if (step.op === 'remove') continue;
       if (held.has(key(step.object)) || this.#isOccupied(step.object)) {
-        throw new SocketError('bind: Address already in use', step, 'EADDRINUSE');
+        throw new SocketError('Address already in use', step, 'EADDRINUSE');
       }
       const { owner: _owner, why: _why, ...object } = step.object;
       held.set(key(object), object);
