@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Kernel, KernelError, type Presence, type Scope } from '../core/engine/kernel.ts';
+import { bareStep } from '../core/plan/bare.ts';
 import type { KernelObject, Namespace } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
 import { namespaceFolder } from './namespaces.ts';
@@ -16,7 +17,8 @@ export interface LinuxKernelOptions {
 }
 
 interface Pending {
-  readonly task: Task;
+  /** Those that an answer may be about. */
+  readonly steps: readonly Step<KernelObject>[];
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -40,7 +42,7 @@ export class LinuxKernel implements Kernel {
   }
 
   async apply(steps: readonly Step<KernelObject>[]): Promise<void> {
-    if (steps.length > 0) await this.#ask({ task: 'apply', steps });
+    if (steps.length > 0) await this.#ask({ task: 'apply', steps: JSON.stringify(steps.map(bareStep)) }, steps);
   }
 
   async observe(scope: Scope): Promise<readonly KernelObject[]> {
@@ -81,11 +83,11 @@ export class LinuxKernel implements Kernel {
   }
 
   /** The worker takes one message after another: requests are done in the order that they are made in. */
-  #ask(task: Task): Promise<unknown> {
+  #ask(task: Task, steps: readonly Step<KernelObject>[] = []): Promise<unknown> {
     if (this.#ended) return Promise.reject(this.#ended);
     const id = (this.#requests += 1);
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { task, resolve, reject });
+      this.#pending.set(id, { steps, resolve, reject });
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
       this.#worker.postMessage({ ...task, id } satisfies Request);
     });
@@ -103,8 +105,7 @@ export class LinuxKernel implements Kernel {
       pending.resolve(message.value);
     } else {
       const { message: text, code, step } = message.refusal;
-      const steps = pending.task.task === 'apply' ? pending.task.steps : [];
-      pending.reject(new KernelError(text, steps[step], code));
+      pending.reject(new KernelError(text, pending.steps[step], code));
     }
   }
 

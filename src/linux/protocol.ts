@@ -1,7 +1,6 @@
 /** What the main thread and the worker that talks to the kernel say to each other. */
 import type { Presence, Scope } from '../core/engine/kernel.ts';
-import type { KernelObject, Namespace } from '../core/plan/object.ts';
-import type { Step } from '../core/plan/step.ts';
+import type { Namespace } from '../core/plan/object.ts';
 
 /** What the worker is started with. */
 export interface Settings {
@@ -12,7 +11,8 @@ export interface Settings {
 }
 
 export type Task =
-  | { readonly task: 'apply'; readonly steps: readonly Step<KernelObject>[] }
+  /** The steps as JSON, without their reasons: half the work of the clone that a message gets. */
+  | { readonly task: 'apply'; readonly steps: string }
   | { readonly task: 'observe'; readonly scope: Scope }
   | { readonly task: 'flush'; readonly address: string; readonly port: number }
   | { readonly task: 'announce'; readonly presence: Presence }

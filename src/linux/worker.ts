@@ -5,6 +5,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { KernelError } from '../core/engine/kernel.ts';
 import { announce } from './announce.ts';
+import type { KernelObject } from '../core/plan/object.ts';
+import type { Step } from '../core/plan/step.ts';
 import { applySteps } from './apply.ts';
 import { observeFirewall } from './firewall.ts';
 import { Iptables } from './iptables.ts';
@@ -41,10 +43,10 @@ function listen(): void {
   }
 }
 
-function perform(request: Request): unknown {
+function perform(request: Request, steps: readonly Step<KernelObject>[]): unknown {
   switch (request.task) {
     case 'apply':
-      return applySteps({ namespaces, nft, iptables }, request.steps);
+      return applySteps({ namespaces, nft, iptables }, steps);
     case 'observe':
       // Whoever observes has heard of all that changed before.
       listen();
@@ -81,15 +83,15 @@ function perform(request: Request): unknown {
 }
 
 port.on('message', (request: Request) => {
+  const steps = request.task === 'apply' ? (JSON.parse(request.steps) as Step<KernelObject>[]) : [];
   try {
-    answer({ id: request.id, value: perform(request) });
+    answer({ id: request.id, value: perform(request, steps) });
     // With the port the last thing goes that keeps the thread.
     if (request.task === 'close') port.close();
   } catch (error) {
     const { message, code = '' } = error as Error & { readonly code?: string };
     const refused = error instanceof KernelError ? error.step : undefined;
-    const step =
-      request.task === 'apply' && refused ? request.steps.findIndex((candidate) => candidate === refused) : -1;
+    const step = steps.findIndex((candidate) => candidate === refused);
     answer({ id: request.id, refusal: { message, code, step } });
   }
 });

@@ -43,12 +43,13 @@ export function supersededObjects(
 
 /**
  * The steps from the records to a draft of them, from the changed records alone. A sandbox's objects
- * depend on its endpoints; the engine's own stand on both sides because the rules that lead a chain
+ * depend on its endpoints; the engine's own rules stand on both sides because those that lead a chain
  * must follow what is inserted before them.
  */
 export function planner(settings: FirewallSettings): Planner {
+  const rules = engineObjects(settings.firewall).filter(({ kind }) => kind === 'rule');
   const objects = (records: Records, touched: Touched): Desired[] => [
-    ...engineObjects(settings.firewall),
+    ...rules,
     ...rows(records.network, touched.networks).flatMap((network) => networkObjects(network, settings.firewall)),
     ...rows(records.sandbox, touched.sandboxes).flatMap((sandbox) => objectsOfSandbox(records, sandbox)),
     ...rows(records.endpoint, touched.endpoints).flatMap((endpoint) => objectsOfEndpoint(records, endpoint, settings)),

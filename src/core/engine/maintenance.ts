@@ -1,6 +1,6 @@
 /** Keeps the kernel as the records want it: at the start, and when somebody else changed it. */
 import { key } from '../plan/key.ts';
-import type { Desired, KernelObject, SocketObject } from '../plan/object.ts';
+import type { Desired, HostObject, KernelObject, SocketObject } from '../plan/object.ts';
 import { repair } from '../plan/repair.ts';
 import type { Step } from '../plan/step.ts';
 import type { Backend } from '../firewall/layout.ts';
@@ -23,13 +23,13 @@ const KINDS: Readonly<Record<Backend, NonNullable<Scope['kinds']>>> = {
 export class Maintenance {
   readonly #context: Context;
   /** Objects of changes that an earlier engine began and did not end. */
-  readonly #leftOver: readonly Desired[];
+  readonly #leftOver: readonly HostObject[];
   #watch: { close(): void } | undefined;
   #timer: { cancel(): void } | undefined;
   /** When the first change came that was not looked at yet (ms). */
   #changed: number | undefined;
 
-  constructor(context: Context, leftOver: readonly Desired[]) {
+  constructor(context: Context, leftOver: readonly HostObject[]) {
     this.#context = context;
     this.#leftOver = leftOver;
   }
@@ -108,6 +108,6 @@ export class Maintenance {
   }
 }
 
-const isSocket = (object: Desired): object is Desired<SocketObject> =>
+const isSocket = <T extends HostObject>(object: T): object is T & SocketObject =>
   object.kind === 'listener' || object.kind === 'resolver';
-const isKernel = (object: Desired): object is Desired<KernelObject> => !isSocket(object);
+const isKernel = <T extends HostObject>(object: T): object is T & KernelObject => !isSocket(object);

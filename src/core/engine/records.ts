@@ -88,6 +88,7 @@ class DraftTable<T extends Row> implements Table<T> {
   }
 
   *values(): Iterable<T> {
+    if (this.changed.size === 0) return yield* this.#base.values();
     for (const row of this.#base.values()) if (!this.changed.has(row.id)) yield row;
     for (const row of this.changed.values()) if (row) yield row;
   }

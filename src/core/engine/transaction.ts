@@ -3,6 +3,7 @@
  * do the steps, note the result. Changes run one at a time, each for as long as its kernel
  * transaction takes.
  */
+import { bare } from '../plan/bare.ts';
 import type { Desired, HostObject, KernelObject, SocketObject } from '../plan/object.ts';
 import { undo, type Step } from '../plan/step.ts';
 import type { Change, ChangeOptions } from './engine.ts';
@@ -17,7 +18,7 @@ export type Planner = (before: Records, after: Draft) => readonly Step[];
 
 /** What is noted before it is done: after a crash it tells what may be left over. */
 export interface Intent {
-  readonly objects: readonly Desired[];
+  readonly objects: readonly HostObject[];
   /** The id of a container that is being made. */
   readonly container?: string;
 }
@@ -93,7 +94,7 @@ export class Transactions {
     const draft = this.#ledger.draft();
     decide(draft);
     const objects = this.#plan(this.#ledger, draft).map((step) => step.object);
-    const intent = await this.#store.begin({ objects } satisfies Intent);
+    const intent = await this.#store.begin({ objects: objects.map(bare) } satisfies Intent);
     await this.#store.write(entries(draft));
     this.#ledger.commit(draft);
     return { objects, settle: () => this.#store.abort(intent) };
@@ -104,7 +105,7 @@ export class Transactions {
     if (steps.length === 0) {
       await this.#store.write(entries(draft));
     } else {
-      const intent = await this.#store.begin({ objects: steps.map((step) => step.object) } satisfies Intent);
+      const intent = await this.#store.begin({ objects: steps.map(({ object }) => bare(object)) } satisfies Intent);
       try {
         await this.apply(steps, () => this.#store.commit(intent, entries(draft)));
       } catch (error) {

@@ -70,21 +70,18 @@ function chooseSubnet(
     if (!taken.some((other) => overlaps(other, wanted))) return { subnet: wanted, cursor };
     throw new EngineError('forbidden', 'Pool overlaps with other one on this address space');
   }
-  // Most routes lead to the networks themselves.
-  const known = new Set(networks.flatMap(({ ipam }) => ipam.pools.map(({ subnet }) => subnet)));
-  const foreign = [...new Set(avoid)].filter((text) => !known.has(text));
   const chosen = choosePool({
     sources: sources.map(parseSource),
     version,
     ...(wanted ? { length: wanted.length } : {}),
-    obstacles: [...taken, ...foreign.flatMap(obstacle)],
+    obstacles: [...taken, ...avoid.flatMap(obstacle)],
     cursor,
   });
   if (chosen) return { subnet: chosen.prefix, cursor: chosen.cursor };
   throw new EngineError(
     'invalid',
     `could not find an available, non-overlapping IPv${version} address pool among the defaults to assign to the network` +
-      inTheWay(sources, version, networks, foreign),
+      inTheWay(sources, version, networks, avoid),
   );
 }
 
@@ -93,13 +90,16 @@ function inTheWay(
   sources: readonly PoolSource[],
   version: Version,
   networks: readonly NetworkRecord[],
-  foreign: readonly string[],
+  avoid: readonly string[],
 ): string {
   const bases = ofVersion(sources.map(parseSource), version).map(({ base }) => base);
   const isInTheWay = (text: string) => obstacle(text).some((its) => bases.some((base) => overlaps(base, its)));
   const held = networks.flatMap(({ name, ipam }) =>
     ipam.pools.flatMap(({ subnet }) => (isInTheWay(subnet) ? [`network ${name} has ${subnet}`] : [])),
   );
+  // Most routes lead to the networks themselves.
+  const known = new Set(networks.flatMap(({ ipam }) => ipam.pools.map(({ subnet }) => subnet)));
+  const foreign = [...new Set(avoid)].filter((text) => !known.has(text));
   const holders = [...held, ...foreign.filter(isInTheWay).map((text) => `the host needs ${text}`)];
   return holders.length === 0 ? '' : ` (${holders.join(', ')})`;
 }

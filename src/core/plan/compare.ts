@@ -2,7 +2,7 @@ import type { HostObject } from './object.ts';
 
 /** Whether two objects of one key are the same in all that the kernel sees: reasons don't count. */
 export function sameObject(a: HostObject, b: HostObject): boolean {
-  return agrees(a, b, true);
+  return a === b || agrees(a, b, true);
 }
 
 /**
