@@ -1,7 +1,7 @@
 /** Steps, all or none. */
 import { KernelError } from '../core/engine/kernel.ts';
 import { key } from '../core/plan/key.ts';
-import type { KernelObject } from '../core/plan/object.ts';
+import type { KernelObject, LinkObject } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
 import { isNftStep } from '../core/firewall/nftables/transaction.ts';
 import type { FirewallStep } from '../core/firewall/restore.ts';
@@ -9,10 +9,15 @@ import { applyFirewall } from './firewall.ts';
 import type { Iptables } from './iptables.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { Nftables } from './nftables.ts';
-import { addObject, changeObject, type PlainObject, removeObject, type Undo } from './objects.ts';
+import { addObject, beginLinkRemoval, changeObject, type PlainObject, removeObject, type Undo } from './objects.ts';
 import { applyTables } from './tables.ts';
 
 type PlainStep = Step<PlainObject>;
+
+interface Done {
+  readonly step: Step<KernelObject>;
+  readonly undo: Undo;
+}
 
 /** What the steps are done with. */
 export interface Host {
@@ -26,11 +31,16 @@ const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
 
 /**
  * Does the steps in their order; consecutive steps of nftables together, in one transaction, and
- * those of iptables in one for each family. What fails is taken back with all before it, and thrown as a KernelError; what cannot be
+ * those of iptables in one for each family. While the kernel ends links, which takes it longest, the
+ * firewall's steps go on. What fails is taken back with all before it, and thrown as a KernelError; what cannot be
  * taken back is told in its message.
  */
 export function applySteps({ namespaces, nft, iptables }: Host, steps: readonly Step<KernelObject>[]): void {
-  const undos: { readonly step: Step<KernelObject>; readonly undo: Undo }[] = [];
+  const undos: Done[] = [];
+  const ending: { readonly step: PlainStep; readonly wait: () => Undo }[] = [];
+  const awaitEnds = () => {
+    for (let end; (end = ending.shift());) undos.push({ step: end.step, undo: attempt(end.step, end.wait) });
+  };
   try {
     for (let at = 0; at < steps.length;) {
       const step = steps[at]!;
@@ -42,12 +52,27 @@ export function applySteps({ namespaces, nft, iptables }: Host, steps: readonly 
         const batch = beginning(steps.slice(at), isNftStep);
         undos.push({ step, undo: applyTables(nft, batch) });
         at += batch.length;
+      } else if (step.op === 'remove' && step.object.kind === 'link') {
+        const { object, contents } = step as { object: LinkObject; contents?: readonly PlainObject[] };
+        const wait = attempt(step, () => beginLinkRemoval(namespaces, object, contents));
+        ending.push({ step: step as PlainStep, wait });
+        at += 1;
       } else {
-        undos.push({ step, undo: perform(namespaces, step as PlainStep) });
+        // It may need a removed link's name.
+        awaitEnds();
+        undos.push({ step, undo: attempt(step, () => perform(namespaces, step as PlainStep)) });
         at += 1;
       }
     }
+    awaitEnds();
   } catch (error) {
+    for (const { step, wait } of ending) {
+      try {
+        undos.push({ step, undo: wait() });
+      } catch {
+        // The kernel refused to remove it: it is as it was.
+      }
+    }
     throw withLeftovers(error as KernelError, undos.toReversed());
   }
 }
@@ -58,31 +83,28 @@ function beginning<T, S extends T>(list: readonly T[], isIt: (item: T) => item i
 }
 
 function perform(namespaces: Namespaces, step: PlainStep): Undo {
-  try {
-    switch (step.op) {
-      case 'add':
-        return addObject(namespaces, step.object);
-      case 'remove':
-        return removeObject(namespaces, step.object, step.contents);
-      case 'change':
-        return changeObject(namespaces, step.before, step.object);
-    }
-  } catch (error) {
-    throw refusal(step, error);
+  switch (step.op) {
+    case 'add':
+      return addObject(namespaces, step.object);
+    case 'remove':
+      return removeObject(namespaces, step.object, step.contents);
+    case 'change':
+      return changeObject(namespaces, step.before, step.object);
   }
 }
 
-/** The error for a step that was not done, in the words of what refused it. */
-function refusal(step: Step<KernelObject>, error: unknown): KernelError {
-  const { message, code = '' } = error as Error & { readonly code?: string };
-  return new KernelError(`${step.op} ${key(step.object)}: ${message}`, step, code);
+/** Does it for the step; if it is refused, in the words of what refused it. */
+function attempt<T>(step: Step<KernelObject>, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    const { message, code = '' } = error as Error & { readonly code?: string };
+    throw new KernelError(`${step.op} ${key(step.object)}: ${message}`, step, code);
+  }
 }
 
 /** Takes back, and returns the error with what could not be taken back added to its message. */
-function withLeftovers(
-  error: KernelError,
-  undos: readonly { readonly step: Step<KernelObject>; readonly undo: Undo }[],
-): KernelError {
+function withLeftovers(error: KernelError, undos: readonly Done[]): KernelError {
   const leftovers: string[] = [];
   for (const { step, undo } of undos) {
     try {

@@ -33,13 +33,14 @@ const strerror = libc.func('const char *strerror(int number)') as (number: numbe
 /** Ends the process at once. Unlike process.abort it works in a worker thread. */
 export const abort: () => void = libc.func('void abort(void)');
 
+const NAMES = getSystemErrorMap();
 /** Node's own table stops at the errors that libuv has: no EINPROGRESS. */
 const OTHER_NAMES = new Map(Object.entries(constants.errno).map(([name, errno]) => [errno, name]));
 
 /** The error's name and text for an errno value. */
 export function describeErrno(errno: number): { readonly code: string; readonly text: string } {
   return {
-    code: getSystemErrorMap().get(-errno)?.[0] ?? OTHER_NAMES.get(errno) ?? String(errno),
+    code: NAMES.get(-errno)?.[0] ?? OTHER_NAMES.get(errno) ?? String(errno),
     text: strerror(errno),
   };
 }

@@ -28,7 +28,9 @@ export class LinuxKernel implements Kernel {
   readonly #folder: string;
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
-  readonly #watches = new Map<number, (links: readonly string[]) => void>();
+  /** Those who listen, by the number of the watch that the worker has of their namespace. */
+  readonly #watches = new Map<number, Set<(links: readonly string[]) => void>>();
+  readonly #numbers = new Map<Namespace, number>();
   #requests = 0;
   #ended: Error | undefined;
 
@@ -50,14 +52,20 @@ export class LinuxKernel implements Kernel {
   }
 
   watch(namespace: Namespace, changed: (links: readonly string[]) => void): { close(): void } {
-    const watch = (this.#requests += 1);
-    this.#watches.set(watch, changed);
     // A worker that fails ends every request that is made of it; a watch has nobody to tell.
     const ignore = () => {};
-    this.#ask({ task: 'watch', watch, namespace }).catch(ignore);
+    const listener: typeof changed = (links) => changed(links);
+    const watch = this.#numbers.get(namespace) ?? (this.#requests += 1);
+    const listeners = this.#watches.get(watch) ?? new Set();
+    if (listeners.size === 0) this.#ask({ task: 'watch', watch, namespace }).catch(ignore);
+    this.#numbers.set(namespace, watch);
+    this.#watches.set(watch, listeners.add(listener));
     return {
       close: () => {
-        if (this.#watches.delete(watch)) this.#ask({ task: 'unwatch', watch }).catch(ignore);
+        if (!listeners.delete(listener) || listeners.size > 0) return;
+        this.#numbers.delete(namespace);
+        this.#watches.delete(watch);
+        this.#ask({ task: 'unwatch', watch }).catch(ignore);
       },
     };
   }
@@ -78,6 +86,7 @@ export class LinuxKernel implements Kernel {
     if (this.#ended) return;
     const exited = new Promise((exit) => this.#worker.once('exit', exit));
     this.#watches.clear();
+    this.#numbers.clear();
     await this.#ask({ task: 'close' });
     await exited;
   }
@@ -95,7 +104,7 @@ export class LinuxKernel implements Kernel {
 
   #receive(message: Answer): void {
     if ('watch' in message) {
-      this.#watches.get(message.watch)?.(message.links);
+      for (const changed of this.#watches.get(message.watch) ?? []) changed(message.links);
       return;
     }
     const pending = this.#pending.get(message.id);

@@ -45,22 +45,23 @@ export function makeLink(namespaces: Namespaces, link: LinkObject): void {
         if (link.up) setLink(namespaces.route(link.peer.namespace), link.peer.name, { up: true });
         if (link.hairpin) setHairpin(socket, link.name, true);
       } catch (error) {
-        unmakeLink(namespaces, link);
+        unmakeLink(namespaces, link)();
         throw error;
       }
   }
 }
 
-/** A loopback link stays, but goes down. */
-export function unmakeLink(namespaces: Namespaces, link: LinkObject): void {
-  if (link.type === 'loopback') setLink(namespaces.route(link.namespace), LOOPBACK, { up: false });
-  else namespaces.inside(link.namespace, () => removeLink(link.name));
+/** Begins to remove it; what is returned waits until it is gone. A loopback link stays, but goes down. */
+export function unmakeLink(namespaces: Namespaces, link: LinkObject): () => void {
+  if (link.type !== 'loopback') return namespaces.inside(link.namespace, () => removeLink(link.name));
+  setLink(namespaces.route(link.namespace), LOOPBACK, { up: false });
+  return () => {};
 }
 
 /** Turns `before` into `link`: by its settings where they are all that differs, else by making it anew. */
 export function changeLink(namespaces: Namespaces, before: LinkObject, link: LinkObject): void {
   if (birth(before) !== birth(link)) {
-    unmakeLink(namespaces, before);
+    unmakeLink(namespaces, before)();
     return makeLink(namespaces, link);
   }
   const socket = namespaces.route(link.namespace);

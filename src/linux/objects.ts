@@ -3,6 +3,7 @@ import type {
   AddressObject,
   ChainObject,
   KernelObject,
+  LinkObject,
   Namespace,
   NftObject,
   RouteObject,
@@ -47,29 +48,58 @@ export function addObject(namespaces: Namespaces, object: PlainObject): Undo {
  * nothing to take back.
  */
 export function removeObject(namespaces: Namespaces, object: PlainObject, contents: readonly PlainObject[] = []): Undo {
-  const undo = () => {
-    for (const lost of [object, ...contents]) addObject(namespaces, lost);
-  };
-  const nothing = () => {};
-  try {
+  return unlessGone(() => {
     switch (object.kind) {
       case 'namespace':
-        return namespaces.remove(object.id) ? undo : nothing;
+        return namespaces.remove(object.id) ? again(namespaces, object, contents) : NOTHING;
       case 'link':
-        unmakeLink(namespaces, object);
-        return undo;
+        return beginLinkRemoval(namespaces, object, contents)();
       case 'address':
         removeAddress(namespaces.route(object.namespace), address(namespaces, object));
-        return undo;
+        break;
       case 'route':
         removeRoute(namespaces.route(object.namespace), route(namespaces, object));
-        return undo;
+        break;
       case 'sysctl':
         // A setting that is no longer asked for stays as it is.
-        return nothing;
+        return NOTHING;
     }
+    return again(namespaces, object, contents);
+  });
+}
+
+/** Begins what `removeObject` does with a link, over which the kernel takes its time; what is returned waits until it is gone. */
+export function beginLinkRemoval(
+  namespaces: Namespaces,
+  link: LinkObject,
+  contents: readonly PlainObject[] = [],
+): () => Undo {
+  let isGone = () => {};
+  const undo = unlessGone(() => {
+    isGone = unmakeLink(namespaces, link);
+    return again(namespaces, link, contents);
+  });
+  return () =>
+    unlessGone(() => {
+      isGone();
+      return undo;
+    });
+}
+
+const NOTHING: Undo = () => {};
+
+function again(namespaces: Namespaces, object: PlainObject, contents: readonly PlainObject[]): Undo {
+  return () => {
+    for (const lost of [object, ...contents]) addObject(namespaces, lost);
+  };
+}
+
+/** What `remove` does, and how to take it back. */
+function unlessGone(remove: () => Undo): Undo {
+  try {
+    return remove();
   } catch (error) {
-    if (saysGone(error)) return nothing;
+    if (saysGone(error)) return NOTHING;
     throw error;
   }
 }

@@ -13,8 +13,9 @@ export interface Differences {
  * One list of steps that can be done in its order:
  * sockets that close, sockets that are bound (a port that is taken is noticed before anything else
  * has happened), what must go to make place for its successor, namespaces, links, sysctls (IPv6 may
- * have to be switched on for an address), addresses, routes, one run of nftables' steps, one of iptables', all that
- * goes, in reverse, and at last the name servers of sandboxes that are there by now.
+ * have to be switched on for an address), addresses, routes, what goes of them, in reverse (the kernel
+ * is slow with links, and the firewall need not wait), one run of nftables' steps, one of iptables',
+ * namespaces that go, and at last the name servers of sandboxes that are there by now.
  *
  * What is within a removed object gets no step of its own: it is told as the removal's contents.
  */
@@ -103,13 +104,13 @@ function removePhase(object: HostObject): number {
     case 'chain':
       return FIREWALL + 4;
     case 'route':
-      return 50;
+      return 23;
     case 'address':
-      return 51;
+      return 24;
     case 'sysctl':
-      return 52;
+      return 25;
     case 'link':
-      return 56 - linkRank(object.type);
+      return 28 - linkRank(object.type);
     case 'namespace':
       return 60;
   }

@@ -40,8 +40,8 @@ describe('the order of steps', () => {
     expect([...new Set(summary(steps))]).toEqual([
       'remove resolver',
       'remove listener',
-      'remove rule',
       'remove link',
+      'remove rule',
       'remove namespace',
     ]);
     const contents = (kind: string) =>

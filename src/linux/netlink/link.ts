@@ -200,13 +200,14 @@ export function setHairpin(socket: NetlinkSocket, name: string, hairpin: boolean
 }
 
 /**
- * Removes a link of the thread's namespace. It is gone for everybody when the kernel says so; the
- * answer comes only when nobody has it in hand any more, 10 to 25 ms later.
+ * Begins to remove a link of the thread's namespace; what is returned waits until it is gone. It is for
+ * everybody when the kernel says so (a bridge: 8 to 15 ms later); the answer comes only when nobody has
+ * it in hand any more, as long again.
  */
-export function removeLink(name: string): void {
+export function removeLink(name: string): () => void {
   const payload = concat([header(0, undefined), encodeAttributes([nameAttribute(name)])]);
   const isGone = (message: Message) => isEndOfLink(message) && linkOfNotice(message)?.name === name;
-  requestAside(NETLINK_ROUTE, { type: RTM_DELLINK, payload }, LINK_GROUP, isGone);
+  return requestAside(NETLINK_ROUTE, { type: RTM_DELLINK, payload }, LINK_GROUP, isGone);
 }
 
 /** The index of a link. Throws NetlinkError ENODEV. */

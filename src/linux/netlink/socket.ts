@@ -102,33 +102,41 @@ export class NetlinkSocket {
 }
 
 /**
- * Makes a request that the kernel keeps its sender waiting for long after it is done: another thread
- * waits. Returns when a message of the multicast `groups` tells that it `isDone`, or at the answer.
- * Throws NetlinkError.
+ * Makes a request that the kernel keeps its sender waiting for, also long after it is done: another
+ * thread waits. Returns what waits until a message of the multicast `groups` tells that it `isDone`, or
+ * for the answer, and throws NetlinkError if that is a refusal; it is to be called once.
  */
 export function requestAside(
   protocol: number,
   request: Pick<Message, 'type' | 'payload'>,
   groups: number,
   isDone: (message: Message) => boolean,
-): void {
+): () => void {
   const monitor = new NetlinkMonitor(protocol, groups);
+  let fd: number;
   try {
-    const fd = open(protocol, 0);
-    const bytes = encodeMessage({ ...request, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 1 });
-    ffi.sendAside(fd, bytes, () => ffi.close(fd));
-    const buffer = new Uint8Array(DATAGRAM);
-    for (;;) {
-      const ready = awaitReadable([monitor.fd, fd]);
-      if (ready.length === 0) throw new Error(`the kernel did not answer within ${TIMEOUT} s`);
-      if (monitor.take().messages.some(isDone)) return;
-      if (!ready.includes(fd)) continue;
-      const length = ffi.recv(fd, buffer, DATAGRAM, 0);
-      if (decodeMessages(buffer.subarray(0, length)).some(endsAnswer)) return;
-    }
-  } finally {
+    fd = open(protocol, 0);
+  } catch (error) {
     monitor.close();
+    throw error;
   }
+  const bytes = encodeMessage({ ...request, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 1 });
+  ffi.sendAside(fd, bytes, () => ffi.close(fd));
+  return () => {
+    try {
+      const buffer = new Uint8Array(DATAGRAM);
+      for (;;) {
+        const ready = awaitReadable([monitor.fd, fd]);
+        if (ready.length === 0) throw new Error(`the kernel did not answer within ${TIMEOUT} s`);
+        if (monitor.take().messages.some(isDone)) return;
+        if (!ready.includes(fd)) continue;
+        const length = ffi.recv(fd, buffer, DATAGRAM, 0);
+        if (decodeMessages(buffer.subarray(0, length)).some(endsAnswer)) return;
+      }
+    } finally {
+      monitor.close();
+    }
+  };
 }
 
 const POLLIN = 1;
@@ -163,21 +171,26 @@ export class NetlinkMonitor {
 
   /** Takes what has come since the last call, without waiting; says whether anything had. */
   heard(): boolean {
-    const { messages, lost } = this.take();
-    return lost || messages.length > 0;
+    let something = false;
+    const lost = this.#take(() => (something = true));
+    return lost || something;
   }
 
   /** The messages that have come since the last call, without waiting; more may have come than there is room for. */
   take(): { readonly messages: readonly Message[]; readonly lost: boolean } {
     const messages: Message[] = [];
-    let lost = false;
-    for (;;) {
+    const lost = this.#take((length) => messages.push(...decodeMessages(this.#buffer.slice(0, length))));
+    return { messages, lost };
+  }
+
+  /** Gives the length of each datagram that is in the buffer; says whether some were lost. */
+  #take(datagram: (length: number) => void): boolean {
+    for (let lost = false; ;) {
       try {
-        const length = ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT);
-        messages.push(...decodeMessages(this.#buffer.slice(0, length)));
+        datagram(ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT));
       } catch (error) {
         const code = error instanceof ffi.SystemError ? error.code : '';
-        if (code === 'EAGAIN') return { messages, lost };
+        if (code === 'EAGAIN') return lost;
         if (code !== 'ENOBUFS') throw error;
         lost = true;
       }
