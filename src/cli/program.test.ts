@@ -207,24 +207,27 @@ bbbbbbbbbbbb   net-test   bridge    local
       owner,
       why: 'the bridge of n',
     };
-    daemon.answers = {
-      'GET /version': { Platform: { Name: 'Passerelle' } },
-      'DELETE /networks/n?dryRun=1': { steps: [{ op: 'remove', object }] },
-      'DELETE /networks/gone?dryRun=1': { steps: [] },
+    const planning = (status: number, ...steps: object[]): void => {
+      const answers = [{ status, body: status < 400 ? '' : '{"message":"no"}' }];
+      daemon.answers = {
+        'GET /version': { Platform: { Name: 'Passerelle' } },
+        'POST /passerelle/plan': { answers, steps },
+      };
     };
+    planning(204, { op: 'remove', object });
     const shown = '  - bridge br-1\n      network n: the bridge of n\n\nPlan: 0 to add, 0 to change, 1 to remove.\n';
     expect(await passerelle(['network', 'rm', '--dry-run', 'n'])).toEqual({ status: 2, out: shown, err: '' });
     expect(await passerelle(['plan', 'network', 'rm', 'n'])).toEqual({ status: 2, out: shown, err: '' });
-    expect(await passerelle(['plan', 'network', 'rm', 'gone'])).toEqual({
-      status: 0,
-      out: 'No changes: the host is as it would be.\n',
-      err: '',
-    });
     const { status, out } = await passerelle(['plan', '--json', 'network', 'rm', 'n']);
     expect([status, JSON.parse(out)]).toMatchObject([2, { summary: { remove: 1 }, steps: [{ op: 'remove', owner }] }]);
+    planning(204);
+    const nothing = 'No changes: the host is as it would be.\n';
+    expect(await passerelle(['plan', 'network', 'rm', 'n'])).toEqual({ status: 0, out: nothing, err: '' });
+    planning(404);
+    expect(await passerelle(['plan', 'network', 'rm', 'n'])).toMatchObject({ status: 1, out: '' });
     daemon.answers = { 'GET /version': { Platform: { Name: 'Docker Engine' } } };
     expect(await passerelle(['network', 'rm', '--dry-run', 'n'])).toMatchObject({ status: 1 });
-    expect(asked().filter((line) => line.startsWith('DELETE') && !line.includes('dryRun=1'))).toEqual([]);
+    expect(asked().filter((line) => line.startsWith('DELETE'))).toEqual([]);
   });
 });
 

@@ -1,4 +1,6 @@
 /** Explain, plan, doctor, graph, trace and snapshot on a real host, which is broken on purpose. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HOST_ADDRESS, Stage } from '../../scripts/stage.ts';
@@ -123,6 +125,41 @@ describe('plan', () => {
     const planned = await passerelle('plan', ...words);
     expect(planned.status, planned.err).toBe(status);
     if (text) expect(planned.out).toMatch(text);
+    expect(await state()).toBe(before);
+  });
+
+  test('a compose project: all of it, then what a change of its file would do, then its end', async () => {
+    const file = join(stage.directory, 'plan.yml');
+    const write = (port: number): Promise<void> =>
+      writeFile(
+        file,
+        `name: planned
+services:
+  web: {image: busybox:1.36, command: sleep 1000, ports: ["${port}:80"], depends_on: {db: {condition: service_healthy}}}
+  db: {image: busybox:1.36, command: sleep 1000, healthcheck: {test: "true", interval: 100ms}}
+`,
+      );
+    await write(9080);
+    const before = await state();
+    const up = await passerelle('plan', 'compose', '-f', file, 'up');
+    expect(up).toMatchObject({ status: 2, err: '' });
+    expect(up.out).toMatch(/\+ bridge br-/);
+    expect(up.out.match(/\+ network namespace/g)).toHaveLength(2);
+    expect(up.out).toContain('+ listener 0.0.0.0:9080/tcp');
+    expect(await state()).toBe(before);
+
+    expect(await passerelle('compose', '-f', file, 'up', '-d')).toMatchObject({ status: 0 });
+    expect(await passerelle('compose', '-f', file, 'up', '-d', '--dry-run')).toMatchObject({ status: 0 });
+    await write(9081);
+    const changed = await passerelle('compose', '-f', file, 'up', '-d', '--dry-run');
+    expect(changed.status).toBe(2);
+    expect(changed.out).toContain('- listener 0.0.0.0:9080/tcp');
+    expect(changed.out).toContain('+ listener 0.0.0.0:9081/tcp');
+    expect(changed.out.match(/\+ network namespace/g)).toHaveLength(1);
+    const down = await passerelle('plan', 'compose', '-f', file, 'down');
+    expect(down.out).toMatch(/- bridge br-/);
+    expect(down.out).not.toContain('+ ');
+    expect(await passerelle('compose', '-f', file, 'down', '-t', '0')).toMatchObject({ status: 0 });
     expect(await state()).toBe(before);
   });
 

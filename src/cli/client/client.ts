@@ -40,6 +40,8 @@ type Method = 'GET' | 'POST' | 'DELETE' | 'HEAD';
 
 export class EngineClient {
   readonly host: Host;
+  /** Whether what is asked for is done, and comes about in time. */
+  readonly isForReal: boolean = true;
   readonly #agent = new http.Agent({ keepAlive: false });
 
   constructor(host: Host) {
@@ -106,18 +108,13 @@ export class EngineClient {
   }
 
   #options(method: Method, path: string, request: Request): RequestOptions {
-    const parameters = new URLSearchParams();
-    for (const [key, value] of Object.entries(request.query ?? {}))
-      if (value !== undefined) parameters.append(key, String(value));
-    const query = parameters.toString();
-    const separator = path.includes('?') ? '&' : '?';
     return {
       ...(this.host.kind === 'unix'
         ? { socketPath: this.host.socketPath }
         : { hostname: this.host.hostname, port: this.host.port }),
       agent: this.#agent,
       method,
-      path: `${API}${path}${query ? separator + query : ''}`,
+      path: `${API}${withQuery(path, request.query)}`,
       ...(request.signal && { signal: request.signal }),
     };
   }
@@ -149,7 +146,15 @@ export class EngineClient {
   }
 }
 
-async function readAll(answer: IncomingMessage): Promise<string> {
+/** A path with parameters behind those that it has. */
+export function withQuery(path: string, query: Query = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) parameters.append(key, String(value));
+  const text = parameters.toString();
+  return text === '' ? path : `${path}${path.includes('?') ? '&' : '?'}${text}`;
+}
+
+export async function readAll(answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of answer as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks).toString('utf8');

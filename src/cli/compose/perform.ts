@@ -21,7 +21,8 @@ class Performance {
   readonly failures = new Map<string, string>();
   readonly #context: Context;
   readonly #tasks: readonly Task[];
-  readonly #progress: Progress;
+  /** Undefined: nothing happens that could be told. */
+  readonly #progress: Progress | undefined;
   readonly #ids: ReadonlySet<string>;
   readonly #done = new Set<string>();
   readonly #failed = new Set<string>();
@@ -30,7 +31,7 @@ class Performance {
   constructor(context: Context, tasks: readonly Task[]) {
     this.#context = context;
     this.#tasks = tasks;
-    this.#progress = new Progress(context.err);
+    this.#progress = context.client.isForReal ? new Progress(context.err) : undefined;
     this.#ids = new Set(tasks.map((task) => task.id));
   }
 
@@ -60,10 +61,11 @@ class Performance {
   async #start(task: Task): Promise<void> {
     this.#begun.add(task.id);
     const { says } = task;
-    if ('line' in says) this.#progress.line(says.line);
-    else this.#progress.begin(says.verb, says.name);
+    if ('line' in says) this.#progress?.line(says.line);
+    else this.#progress?.begin(says.verb, says.name);
     try {
-      for (const wait of task.waits) await this.#wait(wait);
+      // What is only planned does not come about by waiting.
+      if (this.#context.client.isForReal) for (const wait of task.waits) await this.#wait(wait);
       for (const call of task.calls) await this.#call(call);
       this.#done.add(task.id);
     } catch (error) {
@@ -71,7 +73,7 @@ class Performance {
       this.#failed.add(task.id);
       this.failures.set('line' in says ? task.id : says.name, error.message);
     }
-    if (!('line' in says)) this.#progress.end(says.verb, says.name, this.#done.has(task.id) ? 'done' : 'error');
+    if (!('line' in says)) this.#progress?.end(says.verb, says.name, this.#done.has(task.id) ? 'done' : 'error');
   }
 
   async #call(call: Task['calls'][number]): Promise<void> {

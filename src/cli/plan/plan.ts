@@ -7,6 +7,7 @@ import { toggle, type Flags, type Values } from '../flags.ts';
 import { PlanningClient } from './planning-client.ts';
 
 const NETWORK = ['create', 'rm', 'connect', 'disconnect', 'prune'].map((word) => `network ${word}`);
+const COMPOSE = ['up', 'down', 'start', 'stop', 'restart'].map((word) => `compose ${word}`);
 const CONTAINER = ['create', 'start', 'stop', 'restart', 'rm', 'run', 'kill'];
 
 /** The commands that change the host, by all their names. */
@@ -15,6 +16,7 @@ const PLANNABLE: ReadonlySet<string> = new Set([
   ...CONTAINER,
   ...CONTAINER.map((word) => `container ${word}`),
   'container prune',
+  ...COMPOSE,
 ]);
 
 export const DRY_RUN_FLAG = { 'dry-run': toggle('Show what would be done to the host, and do nothing') };

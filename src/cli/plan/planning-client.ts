@@ -1,42 +1,43 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Step } from '../../core/plan/step.ts';
-import { EngineClient, EngineFailure, type Request } from '../client/client.ts';
+import { EngineClient, EngineFailure, readAll, type Request, withQuery } from '../client/client.ts';
 import { ExitError } from '../command.ts';
 
 type Method = Parameters<EngineClient['request']>[0];
 
-/** The changes whose plan the daemon knows. */
-const PLANNABLE = [
-  /^POST \/networks\/(create|prune)$/,
-  /^POST \/networks\/[^/]+\/(connect|disconnect)$/,
-  /^DELETE \/networks\/[^/]+$/,
-  /^POST \/containers\/(create|prune)$/,
-  /^POST \/containers\/[^/]+\/(start|stop|restart|kill)$/,
-  /^DELETE \/containers\/[^/]+$/,
-];
-
-/** What `create` would have answered, if it had made something. */
-const UNMADE = 'planned';
-
-interface Body {
-  readonly NetworkingConfig?: { readonly EndpointsConfig?: Readonly<Record<string, unknown>> };
+interface Wanted {
+  readonly method: Method;
+  readonly path: string;
+  readonly body?: unknown;
 }
 
-/** A container that would have been made by now. */
-interface Unmade {
-  readonly request: Request;
-  readonly body: Body;
+/** A request that waits for its turn. */
+interface Waiting {
+  readonly wanted: Wanted;
+  readonly resolve: (text: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Rehearsed {
+  readonly answers: readonly { readonly status: number; readonly body: string }[];
+  readonly steps: readonly Step[];
 }
 
 /**
- * A client that changes nothing: what a command asks for is done where it only looks, and planned
- * where it changes. `steps` are then what the command would have done to the host.
+ * A client that changes nothing. What a command asks for is rehearsed, all of it so far each time: so each
+ * request finds what the ones before it would have made. `steps` are then what the command would have done.
  */
 export class PlanningClient extends EngineClient {
-  readonly steps: Step[] = [];
-  /** To be planned with its start. */
-  #unmade: Unmade | undefined;
+  override readonly isForReal = false;
+  readonly #done: Wanted[] = [];
+  #waiting: Waiting[] = [];
+  #isAsking = false;
+  #steps: readonly Step[] = [];
+
+  get steps(): readonly Step[] {
+    return this.#steps;
+  }
 
   /** Throws ExitError if the daemon would do what it is only to plan. */
   async check(): Promise<void> {
@@ -45,18 +46,16 @@ export class PlanningClient extends EngineClient {
       throw new ExitError('a plan needs a Passerelle daemon: this one would do the change');
   }
 
-  override async text(method: Method, path: string, request: Request = {}): Promise<string> {
-    if (method === 'GET' || method === 'HEAD') return super.text(method, path, request);
-    if (!PLANNABLE.some((pattern) => pattern.test(`${method} ${path}`)))
-      throw new ExitError(`nobody knows a plan of ${method} ${path}: what it makes must be there first`);
-    if (path === '/containers/create') return this.#create(request);
-    if (this.#unmade && path === `/containers/${UNMADE}/start`) return this.#start(this.#unmade);
-    const connected = /^\/networks\/([^/]+)\/connect$/.exec(path)?.[1];
-    const { Container, EndpointConfig = {} } = (request.body ?? {}) as { Container?: string; EndpointConfig?: unknown };
-    if (this.#unmade && connected !== undefined && Container === UNMADE)
-      return this.#connect(this.#unmade, decodeURIComponent(connected), EndpointConfig);
-    await this.#plan(method, path, request);
-    return path === '/networks/create' ? JSON.stringify({ Id: UNMADE }) : '{}';
+  override text(method: Method, path: string, request: Request = {}): Promise<string> {
+    const onlyLooks = method === 'GET' || method === 'HEAD';
+    if (onlyLooks && (this.#done.length === 0 || !/^\/(networks|containers|volumes)\b/.test(path)))
+      return super.text(method, path, request);
+    const { query, body } = request;
+    const wanted = { method, path: withQuery(path, query), ...(body !== undefined && { body }) };
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ wanted, resolve, reject });
+      if (!this.#isAsking) void this.#ask();
+    });
   }
 
   override request(method: Method, path: string, request?: Request): Promise<IncomingMessage> {
@@ -68,40 +67,34 @@ export class PlanningClient extends EngineClient {
     throw new ExitError(`there is nobody to talk to at ${path}: nothing was started`);
   }
 
-  async #create(request: Request): Promise<string> {
-    // What the daemon refuses is refused here.
-    await this.#plan('POST', '/containers/create', request);
-    this.#unmade = { request, body: request.body as Body };
-    return JSON.stringify({ Id: UNMADE, Warnings: null });
-  }
-
-  #connect(unmade: Unmade, network: string, settings: unknown): string {
-    const EndpointsConfig = { ...unmade.body.NetworkingConfig?.EndpointsConfig, [network]: settings };
-    this.#unmade = { ...unmade, body: { ...unmade.body, NetworkingConfig: { EndpointsConfig } } };
-    return '';
-  }
-
-  async #start({ request, body }: Unmade): Promise<string> {
-    await this.#plan('POST', '/containers/create', { body, query: { ...request.query, start: 1 } });
-    return '';
-  }
-
-  async #plan(method: Method, path: string, request: Request): Promise<void> {
-    const query = { ...request.query, dryRun: 1 };
-    try {
-      const text = await this.#ask(method, path, { ...request, query });
-      // 304: it is so already.
-      if (text !== '') this.steps.push(...(JSON.parse(text) as { steps: Step[] }).steps);
-    } catch (error) {
-      if (!(error instanceof EngineFailure && error.status === 304)) throw error;
+  /** Asks for all that waits at once, until nothing does. */
+  async #ask(): Promise<void> {
+    this.#isAsking = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        const { answers, steps } = await this.#rehearse([...this.#done, ...batch.map(({ wanted }) => wanted)]);
+        this.#steps = steps;
+        const own = answers.slice(-batch.length);
+        for (const [index, { wanted, resolve, reject }] of batch.entries()) {
+          const { status, body } = own[index]!;
+          if (status >= 400) reject(new EngineFailure(status, messageOf(body)));
+          else resolve(body);
+          if (status < 300 && wanted.method !== 'GET') this.#done.push(wanted);
+        }
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
     }
+    this.#isAsking = false;
   }
 
-  async #ask(method: Method, path: string, request: Request): Promise<string> {
-    const answer = await super.request(method, path, request);
-    let text = '';
-    answer.setEncoding('utf8');
-    for await (const chunk of answer as AsyncIterable<string>) text += chunk;
-    return text;
+  async #rehearse(requests: readonly Wanted[]): Promise<Rehearsed> {
+    return JSON.parse(await readAll(await super.request('POST', '/passerelle/plan', { body: requests }))) as Rehearsed;
   }
+}
+
+function messageOf(body: string): string {
+  return (JSON.parse(body) as { message: string }).message;
 }

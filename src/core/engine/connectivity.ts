@@ -12,7 +12,7 @@ import type { Allocator } from './allocator.ts';
 import type { Announcer } from './announcer.ts';
 import type { Context } from './context.ts';
 import { addEndpoint, closeSandbox, endpointsOf, openSandbox, putPlace, settleGateway } from './endpoints.ts';
-import type { Change, ChangeOptions, ContainerView } from './engine.ts';
+import type { ContainerView } from './engine.ts';
 import {
   hostsFile,
   insideResolvConf,
@@ -42,22 +42,19 @@ export class Connectivity {
   }
 
   /** Makes the container's sandbox with its endpoints, all or nothing. */
-  async open(container: ContainerRecord, options?: ChangeOptions): Promise<Change<void>> {
+  async open(container: ContainerRecord): Promise<void> {
     const { clock } = this.#context;
     await this.#allocator.refreshPorts();
-    const change = await worded(container, () =>
+    const endpoints = await worded(container, () =>
       this.#change((draft) => {
         refuseDeadLinks(draft, container);
         openSandbox(draft, container, this.#allocator, clock);
         settleLinks(draft, () => this.#allocator.nextSequence());
         return endpointsOf(draft, container.id);
-      }, options),
+      }),
     );
-    if (!options?.dryRun) {
-      this.#announcer.begin(change.value.map(({ endpoint }) => endpoint));
-      for (const { network } of change.value) this.tellNetwork('connect', network, container.id);
-    }
-    return { value: undefined, steps: change.steps };
+    this.#announcer.begin(endpoints.map(({ endpoint }) => endpoint));
+    for (const { network } of endpoints) this.tellNetwork('connect', network, container.id);
   }
 
   /** Takes the container's sandbox away. */
@@ -71,16 +68,11 @@ export class Connectivity {
   }
 
   /** A container that does not run may have a place on a network that is to be made until it starts. */
-  async connect(
-    ref: string,
-    containerId: string,
-    settings: EndpointSettings,
-    options?: ChangeOptions,
-  ): Promise<Change<void>> {
+  async connect(ref: string, containerId: string, settings: EndpointSettings): Promise<void> {
     const { clock } = this.#context;
     await this.#allocator.refreshPorts();
     const asked = findContainer(this.#context.ledger, containerId);
-    const change = await worded(asked, () =>
+    const made = await worded(asked, () =>
       this.#change((draft) => {
         const container = findContainer(draft, containerId);
         const network = isAlive(container) ? findNetwork(draft, ref) : findNetwork(draft, ref, 'optional');
@@ -99,24 +91,18 @@ export class Connectivity {
         const endpoint = addEndpoint(draft, record, sandbox.id, network, place, this.#allocator, clock);
         settleGateway(draft, record, sandbox.id, this.#allocator);
         return { network, endpoint };
-      }, options),
+      }),
     );
-    if (!options?.dryRun && change.value) {
-      this.#announcer.begin([change.value.endpoint]);
-      await this.updateEtc(containerId);
-      this.tellNetwork('connect', change.value.network, containerId);
-    }
-    return { value: undefined, steps: change.steps };
+    if (!made) return;
+    this.#announcer.begin([made.endpoint]);
+    await this.updateEtc(containerId);
+    this.tellNetwork('connect', made.network, containerId);
   }
 
-  async disconnect(
-    ref: string,
-    containerId: string,
-    { force, ...options }: ChangeOptions & { readonly force: boolean },
-  ): Promise<Change<void>> {
+  async disconnect(ref: string, containerId: string, { force }: { readonly force: boolean }): Promise<void> {
     await this.#allocator.refreshPorts();
     const before = findContainer(this.#context.ledger, containerId);
-    const change = await worded(before, () =>
+    const left = await worded(before, () =>
       this.#change((draft) => {
         const container = findContainer(draft, containerId);
         refuseRemoved(container);
@@ -143,13 +129,10 @@ export class Connectivity {
           settleGateway(draft, record, endpoint.sandboxId, this.#allocator);
         }
         return network;
-      }, options),
+      }),
     );
-    if (!options.dryRun) {
-      if (isAlive(before)) await this.updateEtc(containerId);
-      if (change.value) this.tellNetwork('disconnect', change.value, containerId);
-    }
-    return { value: undefined, steps: change.steps };
+    if (isAlive(before)) await this.updateEtc(containerId);
+    if (left) this.tellNetwork('disconnect', left, containerId);
   }
 
   endpointsOf(containerId: string): ContainerView['endpoints'] {
@@ -209,10 +192,10 @@ export class Connectivity {
     return this.endpointsOf(containerId).some(({ network }) => !isPredefined(network.name));
   }
 
-  async #change<T>(decide: (draft: Draft) => T, options?: ChangeOptions): Promise<Change<T>> {
-    const change = await this.#context.transactions.change(decide, options);
-    if (!options?.dryRun) await forgetUdpFlows(this.#context, change.steps);
-    return change;
+  async #change<T>(decide: (draft: Draft) => T): Promise<T> {
+    const { value, steps } = await this.#context.transactions.change(decide);
+    await forgetUdpFlows(this.#context, steps);
+    return value;
   }
 
   tellNetwork(action: string, network: NetworkRecord, container?: string): void {

@@ -7,7 +7,7 @@ import { checkContainerName } from '../network/name.ts';
 import type { Connectivity } from './connectivity.ts';
 import type { Context } from './context.ts';
 import { createContainer, refuseTakenName } from './creation.ts';
-import type { Attachment, ChangeOptions, ContainerRequest, Containers, ContainerView, PruneFilter } from './engine.ts';
+import type { Attachment, ContainerRequest, Containers, ContainerView, PruneFilter } from './engine.ts';
 import { Execs } from './execs.ts';
 import { HealthChecks } from './health.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -62,8 +62,8 @@ export class ContainerUseCases implements Containers {
     return { id: record.id, warnings };
   }
 
-  start(ref: string, options?: ChangeOptions): ReturnType<Containers['start']> {
-    return this.lifecycle.start(ref, options);
+  start(ref: string): Promise<void> {
+    return this.lifecycle.start(ref);
   }
 
   stop(ref: string, options?: Parameters<Containers['stop']>[1]): Promise<void> {

@@ -12,6 +12,7 @@ import type { Desired, KernelObject } from '../plan/object.ts';
 import type { Step } from '../plan/step.ts';
 import type { Events } from './event.ts';
 import type { ExecProcess, ExecSpec, Exit, Input, LogQuery, OutputChunk } from './runtime.ts';
+import type { Volumes } from './volumes.ts';
 
 /** An IPAM pool as a user writes it: nothing is canonical or checked yet. */
 export interface PoolRequest {
@@ -47,17 +48,6 @@ export interface ContainerRequest {
   readonly networks: Readonly<Record<string, EndpointSettings>>;
 }
 
-/** Asks what would be done instead of doing it. */
-export interface ChangeOptions {
-  readonly dryRun?: boolean;
-}
-
-/** What a change did, or would do: its ordered steps. */
-export interface Change<T> {
-  readonly value: T;
-  readonly steps: readonly Step[];
-}
-
 /** A network with its members, for inspection. */
 export interface NetworkView {
   readonly network: NetworkRecord;
@@ -91,18 +81,11 @@ export interface PruneFilter {
 export interface Networks {
   list(): readonly NetworkView[];
   get(ref: string): NetworkView;
-  create(
-    request: NetworkRequest,
-    options?: ChangeOptions,
-  ): Promise<Change<{ readonly id: string; readonly warning: string }>>;
-  remove(ref: string, options?: ChangeOptions): Promise<Change<void>>;
-  connect(ref: string, container: string, settings: EndpointSettings, options?: ChangeOptions): Promise<Change<void>>;
+  create(request: NetworkRequest): Promise<{ readonly id: string; readonly warning: string }>;
+  remove(ref: string): Promise<void>;
+  connect(ref: string, container: string, settings: EndpointSettings): Promise<void>;
   /** `force` looks for what a lost container left on the network; nothing ever is. */
-  disconnect(
-    ref: string,
-    container: string,
-    options?: ChangeOptions & { readonly force?: boolean },
-  ): Promise<Change<void>>;
+  disconnect(ref: string, container: string, options?: { readonly force?: boolean }): Promise<void>;
   /** Removes unused user-defined networks; gives their names. */
   prune(filter: PruneFilter): Promise<readonly string[]>;
 }
@@ -119,7 +102,7 @@ export interface Containers {
   list(): readonly ContainerView[];
   get(ref: string): ContainerView;
   create(request: ContainerRequest): Promise<{ readonly id: string; readonly warnings: readonly string[] }>;
-  start(ref: string, options?: ChangeOptions): Promise<Change<void>>;
+  start(ref: string): Promise<void>;
   /** Throws not-modified if it does not run. `seconds` -1 waits for ever; undefined: the container's own, else 10. */
   stop(
     ref: string,
@@ -169,19 +152,14 @@ export interface ExecView {
   readonly pid: number;
 }
 
-/**
- * What changes would do to the host that also begin or end processes, or that change several records.
- * Each refuses what the change itself would refuse, and does nothing.
- */
-export interface Plans {
-  /** Of creating a container and starting it. */
-  run(request: ContainerRequest): Promise<readonly Step[]>;
-  stop(ref: string): Promise<readonly Step[]>;
-  restart(ref: string): Promise<readonly Step[]>;
-  kill(ref: string, signal: string): Promise<readonly Step[]>;
-  remove(ref: string, options: { readonly force: boolean }): Promise<readonly Step[]>;
-  pruneNetworks(filter: PruneFilter): Promise<readonly Step[]>;
-  repair(): Promise<readonly Step[]>;
+/** The engine's use cases on a copy of its records: nothing is done, and what would be is told. */
+export interface Rehearsal {
+  readonly networks: Networks;
+  readonly containers: Containers;
+  readonly volumes: Volumes;
+  /** What the calls so far would have done to the host, in that order. */
+  readonly steps: readonly Step[];
+  close(): void;
 }
 
 /** What is wanted, and what is there. */
@@ -190,14 +168,16 @@ export interface Inspection {
   desired(): readonly Desired[];
   /** All that is there, whosever it is, on the host and in the sandboxes. */
   observed(): Promise<readonly KernelObject[]>;
-  /** Does what `Plans.repair` says; gives the steps. */
+  /** What a repair would do now. */
+  plan(): Promise<readonly Step[]>;
+  /** Makes what is there what is wanted; gives the steps. */
   repair(): Promise<readonly Step[]>;
 }
 
 export interface EngineApi {
   readonly networks: Networks;
   readonly containers: Containers;
-  readonly plans: Plans;
   readonly inspection: Inspection;
   readonly events: Events;
+  rehearse(): Rehearsal;
 }

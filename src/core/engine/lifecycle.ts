@@ -6,7 +6,6 @@ import { parseSignal } from '../container/signal.ts';
 import { EngineError, type ErrorCode } from '../network/error.ts';
 import type { Connectivity } from './connectivity.ts';
 import type { Context } from './context.ts';
-import type { Change, ChangeOptions } from './engine.ts';
 import { withLinkVariables } from './links.ts';
 import { findContainer } from './lookup.ts';
 import { KeyedMutex } from './mutex.ts';
@@ -34,19 +33,19 @@ export class Lifecycle {
     this.#remove = remove;
   }
 
-  async start(ref: string, options: ChangeOptions = {}): Promise<Change<void>> {
+  async start(ref: string): Promise<void> {
     const { id } = findContainer(this.#context.ledger, ref);
     try {
-      return await this.#start(id, options);
+      await this.#start(id);
     } catch (error) {
       const container = this.#context.ledger.container.get(id);
       const hasFailed = container && !isAlive(container) && container.state.error !== '';
-      if (hasFailed && container.hostConfig.AutoRemove && !options.dryRun) await this.#remove(container);
+      if (hasFailed && container.hostConfig.AutoRemove) await this.#remove(container);
       throw error;
     }
   }
 
-  #start(id: string, options: ChangeOptions): Promise<Change<void>> {
+  #start(id: string): Promise<void> {
     return this.locks.run(id, async () => {
       const container = findContainer(this.#context.ledger, id);
       switch (container.state.status) {
@@ -59,7 +58,7 @@ export class Lifecycle {
           throw new EngineError('conflict', 'container is marked for removal and cannot be started');
         default:
           this.#cancelRestart(id);
-          return this.#launch(container, options);
+          return this.#launch(container);
       }
     });
   }
@@ -193,12 +192,10 @@ export class Lifecycle {
     });
   }
 
-  async #launch(container: ContainerRecord, options: ChangeOptions): Promise<Change<void>> {
-    if (options.dryRun) return this.#connectivity.open(container, options);
+  async #launch(container: ContainerRecord): Promise<void> {
     const { runtime } = this.#context;
-    let opened: Change<void>;
     try {
-      opened = await this.#connectivity.open(container);
+      await this.#connectivity.open(container);
       await this.#connectivity.writeEtc(container.id);
       const pid = await runtime.create(this.#startSpec(await this.#named(container)));
       await runtime.start(container.id);
@@ -219,7 +216,6 @@ export class Lifecycle {
     this.tell(container, 'start');
     this.waiters.started(container.id);
     this.watch(container.id);
-    return { value: undefined, steps: opened.steps };
   }
 
   /** Who shares another's network takes over its hostname. */
@@ -319,7 +315,7 @@ export class Lifecycle {
       const container = this.#context.ledger.container.get(id);
       if (container?.state.status !== 'restarting') return;
       const counted = await this.#update(id, (record) => ({ ...record, restartCount: record.restartCount + 1 }));
-      await this.#launch(counted, {});
+      await this.#launch(counted);
     });
   }
 

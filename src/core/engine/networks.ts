@@ -7,7 +7,7 @@ import { isPredefined } from '../network/resolve.ts';
 import type { Allocator } from './allocator.ts';
 import type { Connectivity } from './connectivity.ts';
 import type { Context } from './context.ts';
-import type { Change, ChangeOptions, NetworkRequest, Networks, NetworkView, PruneFilter } from './engine.ts';
+import type { NetworkRequest, Networks, NetworkView, PruneFilter } from './engine.ts';
 import type { KeyedMutex } from './mutex.ts';
 import { findContainer, findNetwork } from './lookup.ts';
 import { matchesPrune, pruned } from './prune.ts';
@@ -34,20 +34,20 @@ export class NetworkUseCases implements Networks {
     return this.#view(findNetwork(this.#context.ledger, ref));
   }
 
-  async create(request: NetworkRequest, options?: ChangeOptions): Promise<Change<{ id: string; warning: string }>> {
+  async create(request: NetworkRequest): Promise<{ id: string; warning: string }> {
     await this.#allocator.refreshPools();
-    const change = await this.#context.transactions.change((draft) => {
+    const { value: network } = await this.#context.transactions.change((draft) => {
       const network = this.#allocator.network(draft, request);
       draft.network.put(network);
       return network;
-    }, options);
-    if (!options?.dryRun) this.#connectivity.tellNetwork('create', change.value);
-    return { value: { id: change.value.id, warning: '' }, steps: change.steps };
+    });
+    this.#connectivity.tellNetwork('create', network);
+    return { id: network.id, warning: '' };
   }
 
-  async remove(ref: string, options?: ChangeOptions): Promise<Change<void>> {
+  async remove(ref: string): Promise<void> {
     const { transactions } = this.#context;
-    const change = await transactions.change((draft) => {
+    const { value: removed } = await transactions.change((draft) => {
       const network = findNetwork(draft, ref);
       if (isPredefined(network.name)) {
         throw new EngineError('forbidden', `${network.name} is a pre-defined network and cannot be removed`);
@@ -55,30 +55,24 @@ export class NetworkUseCases implements Networks {
       refuseInUse(draft, network);
       draft.network.delete(network.id);
       return network;
-    }, options);
-    if (!options?.dryRun) this.#connectivity.tellNetwork('destroy', change.value);
-    return { value: undefined, steps: change.steps };
+    });
+    this.#connectivity.tellNetwork('destroy', removed);
   }
 
-  async connect(
-    ref: string,
-    containerRef: string,
-    settings: EndpointSettings,
-    options?: ChangeOptions,
-  ): Promise<Change<void>> {
+  async connect(ref: string, containerRef: string, settings: EndpointSettings): Promise<void> {
     const { ledger } = this.#context;
     const { id } = findContainer(ledger, containerRef);
-    return this.#containerLocks.run(id, () => this.#connectivity.connect(ref, id, settings, options));
+    return this.#containerLocks.run(id, () => this.#connectivity.connect(ref, id, settings));
   }
 
   async disconnect(
     ref: string,
     containerRef: string,
-    { force = false, ...options }: ChangeOptions & { readonly force?: boolean } = {},
-  ): Promise<Change<void>> {
+    { force = false }: { readonly force?: boolean } = {},
+  ): Promise<void> {
     const { ledger } = this.#context;
     const { id } = force ? memberOf(ledger, ref, containerRef) : findContainer(ledger, containerRef);
-    return this.#containerLocks.run(id, () => this.#connectivity.disconnect(ref, id, { ...options, force }));
+    return this.#containerLocks.run(id, () => this.#connectivity.disconnect(ref, id, { force }));
   }
 
   async prune(filter: PruneFilter): Promise<readonly string[]> {

@@ -171,6 +171,14 @@ export class Ledger implements Records {
     }
   }
 
+  /** The same records, to be changed on their own. */
+  copy(): Ledger {
+    const copy = new Ledger();
+    for (const kind of RECORD_KINDS) for (const row of this[kind].values()) copy.#table(kind).put(row as never);
+    copy.given = this.given;
+    return copy;
+  }
+
   draft(): Draft {
     return draftOf(this);
   }

@@ -3,10 +3,8 @@ import { type ContainerRecord, isAlive } from '../container/container.ts';
 import { withHealth } from '../container/health.ts';
 import { wantsStart } from '../container/restart.ts';
 import { desiredObjects, planner } from './blueprint.ts';
-import { Allocator } from './allocator.ts';
-import { Announcer } from './announcer.ts';
-import { Connectivity } from './connectivity.ts';
-import { ContainerUseCases } from './containers.ts';
+import { assemble } from './assembly.ts';
+import type { ContainerUseCases } from './containers.ts';
 import type { Context, Ports } from './context.ts';
 import { Directory } from './directory.ts';
 import type { EngineApi } from './engine.ts';
@@ -14,10 +12,9 @@ import { closeSandbox } from './endpoints.ts';
 import { Events } from './event.ts';
 import { settleForwarding } from './forwarding.ts';
 import { Maintenance } from './maintenance.ts';
-import { NetworkUseCases } from './networks.ts';
-import { PlansOfChanges } from './plans.ts';
 import { settlePredefined } from './predefined.ts';
 import { Ledger } from './records.ts';
+import { rehearse } from './rehearsal/rehearsal.ts';
 import { followResolvConf } from './resolv-conf.ts';
 import type { Exit } from './runtime.ts';
 import type { EngineSettings } from './settings.ts';
@@ -49,11 +46,8 @@ export async function startEngine(
   connect(directory);
   const transactions = new Transactions(ledger, ports.store, ports.kernel, ports.sockets, planner(settings));
   const context: Context = { ...ports, settings, ledger, transactions, events: new Events() };
-  const allocator = new Allocator(context);
-  const announcer = new Announcer(context);
-  const connectivity = new Connectivity(context, allocator, announcer);
-  const containers = new ContainerUseCases(context, connectivity);
-  const networks = new NetworkUseCases(context, connectivity, allocator, containers.lifecycle.locks);
+  const assembly = assemble(context);
+  const { allocator, connectivity, containers, networks } = assembly;
   allocator.watch();
   await allocator.refreshPools();
   const ends = await findEnded(context);
@@ -86,22 +80,20 @@ export async function startEngine(
   return {
     networks,
     containers,
-    plans: new PlansOfChanges(context, allocator, networks, maintenance),
     inspection: {
       desired: () => desiredObjects(ledger, settings),
       observed: () => maintenance.observe(),
+      plan: () => maintenance.plan(),
       repair: () => maintenance.repair(),
     },
     events: context.events,
+    rehearse: () => rehearse(context),
     directory,
     repair: async () => (await maintenance.repair()).length,
     close: async () => {
       resolvConf.close();
       maintenance.close();
-      allocator.close();
-      announcer.close();
-      containers.lifecycle.close();
-      containers.healthChecks.close();
+      assembly.close();
       await transactions.quietly(async () => undefined);
     },
   };

@@ -6,10 +6,9 @@
 import { bare } from '../plan/bare.ts';
 import type { Desired, HostObject, KernelObject, SocketObject } from '../plan/object.ts';
 import { undo, type Step } from '../plan/step.ts';
-import type { Change, ChangeOptions } from './engine.ts';
 import type { Kernel } from './kernel.ts';
 import { Mutex } from './mutex.ts';
-import { draftOf, entries, RECORD_KINDS, type Draft, type Ledger, type Records } from './records.ts';
+import { entries, RECORD_KINDS, type Draft, type Ledger, type Records } from './records.ts';
 import type { Sockets } from './sockets.ts';
 import type { Store } from './store.ts';
 
@@ -40,42 +39,16 @@ export class Transactions {
   }
 
   /**
-   * Runs `decide` on a draft of the records and makes the result real. What `decide` throws
-   * reaches the caller and nothing has changed; so it is when a step fails.
+   * Runs `decide` on a draft of the records and makes the result real; gives the steps too. What `decide`
+   * throws reaches the caller and nothing has changed; so it is when a step fails.
    */
-  change<T>(decide: (draft: Draft) => T | Promise<T>, options: ChangeOptions = {}): Promise<Change<T>> {
+  change<T>(decide: (draft: Draft) => T | Promise<T>): Promise<{ readonly value: T; readonly steps: readonly Step[] }> {
     return this.#mutex.run(async () => {
       const draft = this.#ledger.draft();
-      const { given } = this.#ledger;
-      try {
-        const value = await decide(draft);
-        const steps = this.#plan(this.#ledger, draft);
-        if (!options.dryRun) await this.#carryOut(draft, steps);
-        return { value, steps };
-      } finally {
-        // What was only foreseen is given again when it is done.
-        if (options.dryRun) this.#ledger.given = given;
-      }
-    });
-  }
-
-  /** The steps of changes, each of which is decided on after the one before; none is done. */
-  foresee(...decisions: readonly ((draft: Draft) => void)[]): Promise<readonly Step[]> {
-    return this.#mutex.run(async () => {
-      let records: Records = this.#ledger;
-      const { given } = this.#ledger;
-      const steps: Step[] = [];
-      try {
-        for (const decide of decisions) {
-          const draft = draftOf(records);
-          decide(draft);
-          steps.push(...this.#plan(records, draft));
-          records = draft;
-        }
-        return steps;
-      } finally {
-        this.#ledger.given = given;
-      }
+      const value = await decide(draft);
+      const steps = this.#plan(this.#ledger, draft);
+      await this.#carryOut(draft, steps);
+      return { value, steps };
     });
   }
 

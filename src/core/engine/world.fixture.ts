@@ -278,7 +278,7 @@ export class World {
   }
 
   async network(name: string, wish?: Parameters<typeof networkRequest>[1]): Promise<string> {
-    return (await this.engine.networks.create(networkRequest(name, wish))).value.id;
+    return (await this.engine.networks.create(networkRequest(name, wish))).id;
   }
 
   status(ref: string): string {

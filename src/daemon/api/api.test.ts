@@ -201,8 +201,23 @@ describe('networks', () => {
       steps: [{ op: 'add', object: { kind: 'namespace', why: expect.stringContaining('network of its own') } }],
       summary: { add: 1, change: 0, remove: 0 },
     });
-    expect(api.engine.calls[0]?.[2]).toEqual({ dryRun: true });
-    expect((await call('GET', '/networks/dry')).status).toBe(404);
+    expect(api.engine.calls[0]).toEqual(['rehearse']);
+  });
+
+  test('a plan of several changes has an answer for each, and what all would do', async () => {
+    const requests = [
+      { method: 'POST', path: '/networks/create', body: { Name: 'dry' } },
+      { method: 'GET', path: '/networks/dry' },
+      { method: 'DELETE', path: '/networks/other' },
+    ];
+    const { status, json } = await call('POST', '/passerelle/plan', requests);
+    expect(status).toBe(200);
+    const { answers, steps } = json as { answers: { status: number; body: string }[]; steps: unknown[] };
+    expect(answers.map((answer) => answer.status)).toEqual([201, 200, 404]);
+    expect(JSON.parse(answers[1]!.body)).toMatchObject({ Name: 'dry' });
+    expect(JSON.parse(answers[2]!.body)).toEqual({ message: 'network other not found' });
+    expect(steps).toHaveLength(1);
+    expect(await call('POST', '/passerelle/plan', { no: 'list' })).toMatchObject({ status: 400 });
   });
 
   test('connect passes on what was asked of the place', async () => {
@@ -249,7 +264,6 @@ describe('containers', () => {
 
   test('start, start again, stop, wait, remove', async () => {
     const id = await created();
-    expect((await call('POST', `/containers/${id}/start?dryRun=true`)).json).toMatchObject({ steps: [{ op: 'add' }] });
     expect((await call('POST', `/containers/${id}/start`)).status).toBe(204);
     const again = await call('POST', `/containers/${id}/start`);
     expect([again.status, again.text]).toEqual([304, '']);

@@ -7,6 +7,7 @@ import { Router } from './http/router.ts';
 import { imageRoutes } from './images/routes.ts';
 import { insightRoutes } from './insight/routes.ts';
 import { networkRoutes } from './networks/routes.ts';
+import { withDryRuns } from './rehearsal.ts';
 import type { Services } from './services.ts';
 import { systemRoutes } from './system/routes.ts';
 import { volumeRoutes } from './volumes/routes.ts';
@@ -15,13 +16,11 @@ import { volumeRoutes } from './volumes/routes.ts';
 export const apiRouter = (services: Services): Router =>
   new Router(
     systemRoutes(services),
-    networkRoutes(services),
-    containerRoutes(services),
+    withDryRuns(services, networkRoutes, containerRoutes, volumeRoutes),
     streamRoutes(services),
     statsRoutes(services),
     archiveRoutes(services),
     imageRoutes(services),
-    volumeRoutes(services),
     insightRoutes(services),
     absentRoutes,
   );

@@ -1,8 +1,6 @@
 /** Containers: their life, lists and inspection. */
 import type { ContainerView } from '../../../core/engine/engine.ts';
 import { EngineError } from '../../../core/network/error.ts';
-import type { Step } from '../../../core/plan/step.ts';
-import { dryRunReply, isDryRun } from '../dry-run.ts';
 import { readJson } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import { Filters, PRUNE_FILTERS } from '../http/filters.ts';
@@ -18,7 +16,7 @@ const WAIT_CONDITIONS = ['not-running', 'next-exit', 'removed'] as const;
 
 export function containerRoutes(services: Services): Routes {
   const { engine, images, files, archives, processes, system, clock } = services;
-  const { containers, plans } = engine;
+  const { containers } = engine;
 
   const sizeOf = async ({ container }: ContainerView): Promise<ContainerSize> => {
     const written = await archives.size(container);
@@ -44,16 +42,8 @@ export function containerRoutes(services: Services): Routes {
   const create = async (call: Call): Promise<Reply> => {
     const body = await readJson(call);
     const request = decodeContainer(body, call.query.text('name'), call.version, system.hostDefaults);
-    // A container that does not run has nothing on the host: with `start`, what it will have is told.
-    if (isDryRun(call)) return dryRunReply({ steps: call.query.flag('start') ? await plans.run(request) : [] });
     const { id, warnings } = await containers.create(request);
     return json({ Id: id, Warnings: warnings }, 201);
-  };
-
-  const start = async (call: Call): Promise<Reply> => {
-    const dryRun = isDryRun(call);
-    const change = await containers.start(call.params['id']!, { dryRun });
-    return dryRun ? dryRunReply(change) : empty(204);
   };
 
   const stopping = ({ query }: Call): { seconds: number | undefined; signal: string | undefined } => ({
@@ -79,13 +69,9 @@ export function containerRoutes(services: Services): Routes {
     );
   };
 
-  const remove = async (call: Call): Promise<Reply> => {
-    const { params, query } = call;
+  const remove = async ({ params, query }: Call): Promise<Reply> => {
     if (query.flag('link')) {
       throw new EngineError('not-implemented', 'links cannot be removed: disconnect the container or remove it');
-    }
-    if (isDryRun(call)) {
-      return dryRunReply({ steps: await plans.remove(params['id']!, { force: query.flag('force') }) });
     }
     await containers.remove(params['id']!, { force: query.flag('force'), volumes: query.flag('v') });
     return empty(204);
@@ -101,10 +87,7 @@ export function containerRoutes(services: Services): Routes {
     return json(await processes.list(pids, query.text('ps_args')));
   };
 
-  const prune = async (call: Call): Promise<Reply> => {
-    const { query } = call;
-    // What does not run has nothing on the host.
-    if (isDryRun(call)) return dryRunReply({ steps: [] });
+  const prune = async ({ query }: Call): Promise<Reply> => {
     const removed = await containers.prune(Filters.read(query, PRUNE_FILTERS).prune(clock.now()));
     return json({ ContainersDeleted: removed.length > 0 ? removed : null, SpaceReclaimed: 0 });
   };
@@ -117,34 +100,16 @@ export function containerRoutes(services: Services): Routes {
       return empty(status);
     };
 
-  /** What begins or ends a process: its plan is made beside it. */
-  const planned =
-    (plan: (call: Call) => Promise<readonly Step[]>, act: (call: Call) => Promise<void>) =>
-    async (call: Call): Promise<Reply> => {
-      if (isDryRun(call)) return dryRunReply({ steps: await plan(call) });
-      await act(call);
-      return empty(204);
-    };
-
   return {
     'GET /containers/json': list,
     'POST /containers/create': create,
     'POST /containers/prune': prune,
     'GET /containers/{id}/json': inspect,
     'GET /containers/{id}/top': top,
-    'POST /containers/{id}/start': start,
-    'POST /containers/{id}/stop': planned(
-      ({ params }) => plans.stop(params['id']!),
-      (call) => containers.stop(call.params['id']!, stopping(call)),
-    ),
-    'POST /containers/{id}/restart': planned(
-      ({ params }) => plans.restart(params['id']!),
-      (call) => containers.restart(call.params['id']!, stopping(call)),
-    ),
-    'POST /containers/{id}/kill': planned(
-      ({ params, query }) => plans.kill(params['id']!, query.text('signal')),
-      ({ params, query }) => containers.kill(params['id']!, query.text('signal')),
-    ),
+    'POST /containers/{id}/start': done(({ params }) => containers.start(params['id']!)),
+    'POST /containers/{id}/stop': done((call) => containers.stop(call.params['id']!, stopping(call))),
+    'POST /containers/{id}/restart': done((call) => containers.restart(call.params['id']!, stopping(call))),
+    'POST /containers/{id}/kill': done(({ params, query }) => containers.kill(params['id']!, query.text('signal'))),
     'POST /containers/{id}/pause': done(({ params }) => containers.pause(params['id']!)),
     'POST /containers/{id}/unpause': done(({ params }) => containers.unpause(params['id']!)),
     'POST /containers/{id}/rename': done(({ params, query }) => containers.rename(params['id']!, query.text('name'))),

@@ -5,14 +5,12 @@
 import { createServer, ServerResponse, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import { Readable, type Duplex, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { EngineError } from '../../../core/network/error.ts';
-import type { Call } from './call.ts';
+import { dispatch } from './dispatch.ts';
 import { errorReply, isRefusal, messageOf } from './errors.ts';
 import { pump } from './pump.ts';
-import { Query } from './query.ts';
 import type { Connection, Reply } from './reply.ts';
 import type { Router } from './router.ts';
-import { chooseVersion, NEWEST, printVersion } from './version.ts';
+import { NEWEST, printVersion } from './version.ts';
 
 export interface ApiLog {
   debug(fields: object, message: string): void;
@@ -131,7 +129,7 @@ export class ApiServer {
     const method = request.method ?? '';
     const url = request.url ?? '';
     try {
-      const reply = await this.#dispatch(method, url, { headers: request.headers, body, gone });
+      const reply = await dispatch(this.#router, method, url, { headers: request.headers, body, gone });
       this.#log.debug({ method, url, ...(reply.kind === 'body' ? { status: reply.status } : {}) }, 'request');
       return reply;
     } catch (error) {
@@ -140,21 +138,6 @@ export class ApiServer {
       else this.#log.error(fields, messageOf(error));
       return errorReply(error);
     }
-  }
-
-  async #dispatch(method: string, url: string, rest: Pick<Call, 'headers' | 'body' | 'gone'>): Promise<Reply> {
-    const [encoded = '', query = ''] = url.split(/\?(.*)/s, 2);
-    const [, prefix, inner] = /^\/v(\d+\.\d+)(\/.*)$/.exec(encoded) ?? [];
-    const version = chooseVersion(prefix);
-    const found = this.#router.find(method, decodePath(inner ?? encoded));
-    if (!found) throw new EngineError('not-found', 'page not found');
-    return found.handler({
-      method,
-      version,
-      params: found.params,
-      query: new Query(new URLSearchParams(query)),
-      ...rest,
-    });
   }
 
   async #write(
@@ -219,14 +202,6 @@ function head(status: number, headers: Readonly<Record<string, string>>): string
   const reason = status === 101 ? 'UPGRADED' : STATUS_CODES[status];
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n`;
-}
-
-function decodePath(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch (error) {
-    throw new EngineError('invalid', `invalid URL escape in ${JSON.stringify(path)}`, { cause: error });
-  }
 }
 
 /**

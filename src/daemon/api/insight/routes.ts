@@ -6,7 +6,7 @@ import { select } from '../../../core/insight/explain/select.ts';
 import { traceSnapshot } from '../../../core/insight/snapshot/trace.ts';
 import { TraceError, type TraceQuestion } from '../../../core/insight/trace/question.ts';
 import { EngineError } from '../../../core/network/error.ts';
-import { dryRunReply, isDryRun } from '../dry-run.ts';
+import { isDryRun, planReply } from '../rehearsal.ts';
 import type { Call } from '../http/call.ts';
 import { json, type Reply } from '../http/reply.ts';
 import type { Routes } from '../http/router.ts';
@@ -63,7 +63,7 @@ export function insightRoutes({ engine, snapshots, live }: Services): Routes {
     };
 
   const repair = async (call: Call): Promise<Reply> =>
-    dryRunReply({ steps: isDryRun(call) ? await engine.plans.repair() : await engine.inspection.repair() });
+    planReply(isDryRun(call) ? await engine.inspection.plan() : await engine.inspection.repair());
 
   return {
     'GET /passerelle/doctor': doctor,

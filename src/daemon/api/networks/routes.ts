@@ -1,5 +1,4 @@
 import { EngineError } from '../../../core/network/error.ts';
-import { dryRunReply, isDryRun } from '../dry-run.ts';
 import { readJson } from '../http/body.ts';
 import type { Call } from '../http/call.ts';
 import { Filters, PRUNE_FILTERS } from '../http/filters.ts';
@@ -13,7 +12,7 @@ import { presentNetwork } from './present.ts';
 /** Up to this version a list shows each network's members too. */
 const LISTS_MEMBERS = 27;
 
-export function networkRoutes({ engine: { networks, plans }, clock }: Services): Routes {
+export function networkRoutes({ engine: { networks }, clock }: Services): Routes {
   const list = ({ query, version }: Call): Reply => {
     const shown = networks.list().filter(readNetworkFilter(query));
     return json(shown.map((view) => presentNetwork(view, version, { members: version <= LISTS_MEMBERS })));
@@ -27,35 +26,29 @@ export function networkRoutes({ engine: { networks, plans }, clock }: Services):
   };
 
   const create = async (call: Call): Promise<Reply> => {
-    const dryRun = isDryRun(call);
-    const change = await networks.create(decodeNetwork(await readJson(call)), { dryRun });
-    if (dryRun) return dryRunReply(change);
-    return json({ Id: change.value.id, Warning: change.value.warning }, 201);
+    const { id, warning } = await networks.create(decodeNetwork(await readJson(call)));
+    return json({ Id: id, Warning: warning }, 201);
   };
 
-  const remove = async (call: Call): Promise<Reply> => {
-    const dryRun = isDryRun(call);
-    const change = await networks.remove(call.params['id']!, { dryRun });
-    return dryRun ? dryRunReply(change) : empty(204);
+  const remove = async ({ params }: Call): Promise<Reply> => {
+    await networks.remove(params['id']!);
+    return empty(204);
   };
 
   const connect = async (call: Call): Promise<Reply> => {
-    const dryRun = isDryRun(call);
     const { container, settings } = decodeConnect(await readJson(call));
-    const change = await networks.connect(call.params['id']!, container, settings, { dryRun });
-    return dryRun ? dryRunReply(change) : empty(200);
+    await networks.connect(call.params['id']!, container, settings);
+    return empty(200);
   };
 
   const disconnect = async (call: Call): Promise<Reply> => {
-    const dryRun = isDryRun(call);
     const { container, force } = decodeDisconnect(await readJson(call));
-    const change = await networks.disconnect(call.params['id']!, container, { dryRun, force });
-    return dryRun ? dryRunReply(change) : empty(200);
+    await networks.disconnect(call.params['id']!, container, { force });
+    return empty(200);
   };
 
   const prune = async (call: Call): Promise<Reply> => {
     const filter = Filters.read(call.query, PRUNE_FILTERS).prune(clock.now());
-    if (isDryRun(call)) return dryRunReply({ steps: await plans.pruneNetworks(filter) });
     const removed = await networks.prune(filter);
     return json({ NetworksDeleted: removed.length > 0 ? removed : null });
   };

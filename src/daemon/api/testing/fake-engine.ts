@@ -2,7 +2,6 @@
 import type { ContainerRecord } from '../../../core/container/container.ts';
 import { commandLine } from '../../../core/container/merge.ts';
 import type {
-  Change,
   Containers,
   ContainerView,
   EngineApi,
@@ -10,14 +9,17 @@ import type {
   Inspection,
   Networks,
   NetworkView,
-  Plans,
+  Rehearsal,
 } from '../../../core/engine/engine.ts';
 import { Events } from '../../../core/engine/event.ts';
 import type { ExecProcess, Exit, Input, OutputChunk } from '../../../core/engine/runtime.ts';
 import { RuntimeError } from '../../../core/engine/runtime.ts';
 import type { EndpointRecord } from '../../../core/network/endpoint.ts';
 import { EngineError } from '../../../core/network/error.ts';
+import { ManualClock } from '../../../core/model/clock.ts';
+import { ModelVolumes } from '../../../core/model/volumes.ts';
 import type { NetworkRecord } from '../../../core/network/network.ts';
+import type { Step } from '../../../core/plan/step.ts';
 
 const TIME = '2024-05-06T07:08:09.123456789Z';
 export const IMAGE_ID = `sha256:${'1'.repeat(64)}`;
@@ -75,8 +77,6 @@ export class Cat implements Input {
   }
 }
 
-const done = <T>(value: T): Promise<Change<T>> => Promise.resolve({ value, steps: [] });
-
 export class FakeEngine implements EngineApi {
   readonly events = new Events();
   readonly cats = new Map<string, Cat>();
@@ -127,29 +127,25 @@ export class FakeEngine implements EngineApi {
   readonly networks: Networks = {
     list: () => [...this.#networks.values()].map((network) => this.#networkView(network)),
     get: (ref) => this.#networkView(find(this.#networks, ref, `network ${ref} not found`)),
-    create: async (request, options) => {
-      this.calls.push(['networks.create', request, options]);
+    create: async (request) => {
+      this.calls.push(['networks.create', request]);
       if (!request.name) throw new EngineError('invalid', 'invalid name: ');
-      if (options?.dryRun) return { value: { id: '', warning: '' }, steps: STEPS };
       const { ipam, ...fields } = request;
       const { id } = this.addNetwork({
         ...fields,
         scope: 'local',
         ipam: { ...pools('172.18.0.0/16', '172.18.0.1'), options: ipam?.options ?? null },
       });
-      return done({ id, warning: '' });
+      return { id, warning: '' };
     },
     remove: async (ref) => {
       this.#networks.delete(find(this.#networks, ref, `network ${ref} not found`).id);
-      return done(undefined);
     },
     connect: async (ref, container, settings) => {
       this.calls.push(['networks.connect', ref, container, settings]);
-      return done(undefined);
     },
     disconnect: async (ref, container) => {
       this.calls.push(['networks.disconnect', ref, container]);
-      return done(undefined);
     },
     prune: async (filter) => {
       this.calls.push(['networks.prune', filter]);
@@ -157,22 +153,19 @@ export class FakeEngine implements EngineApi {
     },
   };
 
-  /** Plans are asked, and none is carried out. */
-  readonly plans: Plans = {
-    run: async (request) => (this.calls.push(['plans.run', request]), STEPS),
-    stop: async (ref) => (this.calls.push(['plans.stop', ref]), STEPS),
-    restart: async (ref) => (this.calls.push(['plans.restart', ref]), STEPS),
-    kill: async (ref, signal) => (this.calls.push(['plans.kill', ref, signal]), STEPS),
-    remove: async (ref, options) => (this.calls.push(['plans.remove', ref, options]), STEPS),
-    pruneNetworks: async (filter) => (this.calls.push(['plans.pruneNetworks', filter]), STEPS),
-    repair: async () => (this.calls.push(['plans.repair']), STEPS),
-  };
-
   readonly inspection: Inspection = {
     desired: () => STEPS.map(({ object }) => object),
     observed: async () => [],
+    plan: async () => (this.calls.push(['inspection.plan']), STEPS),
     repair: async () => (this.calls.push(['inspection.repair']), STEPS),
   };
+
+  /** Does what it is to rehearse. */
+  rehearse(): Rehearsal {
+    this.calls.push(['rehearse']);
+    const { networks, containers } = this;
+    return { networks, containers, volumes: new ModelVolumes(new ManualClock()), steps: STEPS, close: () => undefined };
+  }
 
   readonly containers: Containers = {
     list: () => [...this.#containers.values()].map((container) => this.#containerView(container)),
@@ -209,9 +202,8 @@ export class FakeEngine implements EngineApi {
       });
       return { id, warnings: [] };
     },
-    start: async (ref, options) => {
+    start: async (ref) => {
       const container = this.#container(ref);
-      if (options?.dryRun) return { value: undefined, steps: STEPS };
       if (container.state.status === 'running') throw new EngineError('not-modified', 'container is already running');
       const cat = this.#cat(container.id);
       this.#setState(container, { status: 'running', pid: process.pid, startedAt: TIME });
@@ -222,7 +214,6 @@ export class FakeEngine implements EngineApi {
         for (const tell of this.#exits.get(container.id) ?? []) tell({ exitCode, oomKilled: false, at: TIME });
         if (container.hostConfig.AutoRemove) this.#containers.delete(container.id);
       });
-      return done(undefined);
     },
     stop: async (ref, options) => {
       this.calls.push(['containers.stop', ref, options]);
@@ -327,7 +318,7 @@ const pools = (subnet: string, gateway?: string): NetworkRecord['ipam'] => ({
   pools: [{ subnet, ...(gateway ? { gateway } : {}) }],
 });
 
-const STEPS: Change<unknown>['steps'] = [
+const STEPS: readonly Step[] = [
   {
     op: 'add',
     object: {
