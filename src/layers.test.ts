@@ -4,8 +4,6 @@ import { expect, test } from 'vitest';
 
 /** Each layer may import from itself and from those before it. */
 const LAYERS = ['core', 'linux', 'containers', 'daemon', 'cli'];
-/** The page runs in a browser: it has the core and itself. */
-const PAGE = ['core', 'page'];
 /** The one door through which the command line reaches the daemon's code: `passerelle daemon`. */
 const DOOR = 'cli/commands/daemon.ts';
 
@@ -36,7 +34,6 @@ test('imports point down', () => {
           const from = layerOf(file);
           const to = layerOf(target);
           if (target.startsWith('..') || (file === DOOR && to === 'daemon')) return false;
-          if (from === 'page') return !PAGE.includes(to);
           if (from === 'cli') return to !== 'cli' && to !== 'core';
           return LAYERS.indexOf(to) < 0 || LAYERS.indexOf(to) > LAYERS.indexOf(from);
         })
