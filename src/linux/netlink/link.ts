@@ -1,7 +1,7 @@
 /** Links over rtnetlink. */
 import { concat, cString, pack, readCString, readNumber, readU16, readU32, u8, u16, u32 } from '../bytes.ts';
 import { type Attribute, decodeAttributes, decodeNested, encodeAttributes } from './attribute.ts';
-import { type Message, NLM_F_CREATE, NLM_F_EXCL } from './message.ts';
+import { type Message, NetlinkError, NLM_F_CREATE, NLM_F_EXCL } from './message.ts';
 import { isEndOfLink, linkOfNotice } from './notice.ts';
 import { NETLINK_ROUTE, type NetlinkSocket, requestAside } from './socket.ts';
 
@@ -176,6 +176,16 @@ function kindAttributes(kind: LinkKind): { readonly own: readonly Attribute[]; r
   }
 }
 
+/** What a kernel that is built without a kind of link may find it in. */
+const MODULES: Readonly<Record<LinkKind['kind'], string>> = {
+  bridge: 'bridge',
+  dummy: 'dummy',
+  veth: 'veth',
+  macvlan: 'macvlan',
+  ipvlan: 'ipvlan',
+  vlan: '8021q',
+};
+
 /** Makes a link with its settings: all or nothing, in one message. */
 export function addLink(socket: NetlinkSocket, name: string, kind: LinkKind, settings: LinkSettings): void {
   const { own, data } = kindAttributes(kind);
@@ -183,7 +193,22 @@ export function addLink(socket: NetlinkSocket, name: string, kind: LinkKind, set
   if (data.length > 0) info.push([IFLA_INFO_DATA, data]);
   const attributes = [nameAttribute(name), ...settingAttributes(settings), ...own, [IFLA_LINKINFO, info] as const];
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  socket.request(RTM_NEWLINK, flags, header(0, settings.up), encodeAttributes(attributes));
+  try {
+    socket.request(RTM_NEWLINK, flags, header(0, settings.up), encodeAttributes(attributes));
+  } catch (error) {
+    if (!(error instanceof NetlinkError && error.code === 'ENOTSUP')) throw error;
+    throw new NoSuchLinkError(kind.kind, error);
+  }
+}
+
+/** A kind of link that the kernel does not know. */
+class NoSuchLinkError extends Error {
+  override readonly name = 'NoSuchLinkError';
+  readonly code = 'ENOTSUP';
+
+  constructor(kind: LinkKind['kind'], cause: NetlinkError) {
+    super(`${cause.message}: this kernel has no ${kind} links (modprobe ${MODULES[kind]})`, { cause });
+  }
 }
 
 /** Changes what is set; leaves the rest as it is. */
