@@ -1,7 +1,7 @@
 /** The proof: what the model predicts, and what the kernel does. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Socket } from 'node:net';
-import { printAddress } from '../../src/core/address/address.ts';
+import { printAddress, type Version } from '../../src/core/address/address.ts';
 import type { Linux } from '../../src/core/model/linux.ts';
 import { ICMP, TCP } from '../../src/core/model/walk/packet.ts';
 import { walk, type Outcome, type Walked, type Way } from '../../src/core/model/walk/walk.ts';
@@ -9,7 +9,8 @@ import { openTcpConnection } from '../../src/linux/socket.ts';
 import { withNamespace } from '../../src/linux/namespace.ts';
 import { Chance } from './chance.ts';
 import { Drops } from './drops.ts';
-import { decode, decodeAbout, encode, type RawPacket } from './packet.ts';
+import { decode, decodeAbout, encode, isIcmp, type RawPacket } from './packet.ts';
+import { LegacyTracer } from './legacy-trace.ts';
 import { probeOf, shoot, type Shot } from './probes.ts';
 import { apply, type RuleSet } from './rulesets.ts';
 import { inside, namespacePath, UPLINK, WalkStage } from './stage.ts';
@@ -66,13 +67,15 @@ export async function prove(ruleSets: readonly RuleSet[], extent: Extent, log: (
     for (const ruleSet of ruleSets) {
       const linux = apply(stage, ruleSet);
       const handles = handlesOf();
-      startTracing('host');
+      const { version = 4 } = ruleSet;
+      startTracing('host', version);
+      const lengths = legacyLengths(linux, version);
       const chance = new Chance(extent.seed + hash(ruleSet.name));
       const before = mistakes.length;
       const started = Date.now();
       for (let id = 1; id <= extent.probes; id += BATCH) {
         const shots = Array.from({ length: Math.min(BATCH, extent.probes - id + 1) }, (_, at) =>
-          likely(linux, shoot(chance, id + at, sums.probes + at)),
+          likely(linux, shoot(chance, id + at, sums.probes + at, version)),
         );
         const sightings = await range.fire(shots);
         for (const shot of shots) {
@@ -85,8 +88,10 @@ export async function prove(ruleSets: readonly RuleSet[], extent: Extent, log: (
             sums.unknown += 1;
             continue;
           }
-          sums.rules += rulesOf(walked.way, handles).length;
-          mistakes.push(...compare(ruleSet, shot, walked, sightings.get(shot.id)!, handles));
+          sums.rules += rulesOf(walked.way, handles).length + legacyRulesOf(walked.way).length;
+          const seen = sightings.get(shot.id)!;
+          const legacy = seen.legacyRules.filter((rule) => isRule(rule, lengths));
+          mistakes.push(...compare(ruleSet, shot, walked, { ...seen, legacyRules: legacy }, handles));
         }
       }
       const connected = await connects(ruleSet, linux, chance, extent.connects);
@@ -104,16 +109,20 @@ export async function prove(ruleSets: readonly RuleSet[], extent: Extent, log: (
 const hash = (text: string) =>
   Array.from(text).reduce((all, letter) => (Math.imul(all, 31) + letter.codePointAt(0)!) >>> 0, 7);
 
+const sizeOfSyn = ({ destination }: Shot) => (destination.includes(':') ? 60 : 40);
+
 /** Only what opens can be established: what does not is sent as a first packet. */
 function likely(linux: Linux, shot: Shot): Shot {
   if (!shot.established) return shot;
   const first: Shot = { ...shot, established: false, flags: ['SYN'] };
-  return walk(linux, probeOf({ ...first, ttl: 64, size: 40 })).way.outcome === 'answered' ? shot : first;
+  return walk(linux, probeOf({ ...first, ttl: 64, size: sizeOfSyn(shot) })).way.outcome === 'answered' ? shot : first;
 }
 
 /** What was seen of one probe. */
 interface Sighting {
   readonly rules: string[];
+  /** Of iptables-legacy: `table chain number`, the ends of chains too. */
+  readonly legacyRules: string[];
   /** Where it came in, by namespace. */
   readonly arrivals: Map<string, RawPacket[]>;
   answer: RawPacket | undefined;
@@ -126,13 +135,14 @@ interface Sighting {
 class Range {
   readonly #wires = new Map<string, Wire>();
   readonly #tracer = new Tracer('host');
+  readonly #legacyTracer = new LegacyTracer('host');
   readonly #drops = new Drops();
   #uplink = { index: 0, mac: '' };
 
   static async open(stage: WalkStage): Promise<Range> {
     const range = new Range();
     for (const name of stage.names) range.#wires.set(name, new Wire(name));
-    for (const wire of [...range.#wires.values(), range.#tracer, range.#drops]) stage.keep(wire);
+    for (const wire of [...range.#wires.values(), range.#tracer, range.#legacyTracer, range.#drops]) stage.keep(wire);
     const links = JSON.parse(inside('world', ['ip', '-j', 'link'])) as { ifname: string; ifindex: number }[];
     const host = JSON.parse(inside('host', ['ip', '-j', 'link'])) as { ifname: string; address: string }[];
     range.#uplink = {
@@ -147,7 +157,8 @@ class Range {
   /** Sends a batch and gathers what the kernel made of it. */
   async fire(shots: readonly Shot[]): Promise<Map<number, Sighting>> {
     const openings = shots.filter(({ established }) => established);
-    for (const shot of openings) this.#send({ ...shot, id: 0x8000 + shot.id, flags: ['SYN'], ttl: 64, size: 40 });
+    for (const shot of openings)
+      this.#send({ ...shot, id: 0x8000 + shot.id, flags: ['SYN'], ttl: 64, size: sizeOfSyn(shot) });
     if (openings.length > 0) await sleep(60);
     this.#clear();
     const sightings = new Map<number, Sighting>();
@@ -156,6 +167,7 @@ class Range {
       const error = this.#send(shot);
       sightings.set(shot.id, {
         rules: [],
+        legacyRules: [],
         arrivals: new Map(),
         answer: undefined,
         strange: undefined,
@@ -177,6 +189,7 @@ class Range {
 
   #clear(): void {
     this.#tracer.take();
+    this.#legacyTracer.take();
     this.#drops.take();
     for (const wire of this.#wires.values()) wire.take();
   }
@@ -195,6 +208,10 @@ class Range {
         sighting.rules.push(`${event.table} ${event.chain} ${event.handle}`);
       }
     }
+    for (const { table, chain, number, packet } of this.#legacyTracer.take()) {
+      if (byPort.get(packet.sourcePort)?.id !== packet.id || isEchoReply(packet)) continue;
+      sightings.get(packet.id)?.legacyRules.push(`${table} ${chain} ${number}`);
+    }
     for (const [id, reasons] of this.#drops.take()) {
       const sighting = sightings.get(id);
       if (sighting) sighting.reasons = reasons;
@@ -203,7 +220,7 @@ class Range {
       for (const bytes of wire.take()) {
         const packet = decode(bytes);
         if (!packet) continue;
-        const isProbe = packet.icmp?.type !== 0 && byPort.get(packet.sourcePort)?.id === packet.id;
+        const isProbe = !isEchoReply(packet) && byPort.get(packet.sourcePort)?.id === packet.id;
         const sighting = isProbe ? sightings.get(packet.id) : undefined;
         if (sighting) {
           const its = sighting.arrivals.get(name);
@@ -216,6 +233,8 @@ class Range {
   }
 }
 
+const isEchoReply = ({ protocol, icmp }: RawPacket) => icmp?.type === (protocol === ICMP ? 0 : 129);
+
 /** An answer is what the sender's socket would take for one. */
 function noteAnswer(
   name: string,
@@ -224,10 +243,11 @@ function noteAnswer(
   byPort: ReadonlyMap<number, Shot>,
   sightings: ReadonlyMap<number, Sighting>,
 ): void {
-  const isError = packet.icmp !== undefined && [3, 11].includes(packet.icmp.type);
+  const isError =
+    packet.icmp !== undefined && (packet.protocol === ICMP ? [3, 11] : [1, 2, 3, 4]).includes(packet.icmp.type);
   const about = isError ? decodeAbout(bytes) : undefined;
   const shot = byPort.get(
-    about ? about.sourcePort : packet.protocol === ICMP ? packet.sourcePort : packet.destinationPort,
+    about ? about.sourcePort : isIcmp(packet.protocol) ? packet.sourcePort : packet.destinationPort,
   );
   if (
     !shot ||
@@ -245,7 +265,7 @@ function noteAnswer(
     if (same || isHost) sighting.answer ??= packet;
     return;
   }
-  if (packet.protocol === ICMP && packet.icmp?.type !== 0) return;
+  if (isIcmp(packet.protocol) && !isEchoReply(packet)) return;
   if (packet.protocol === TCP && !packet.flags.includes('RST') && !packet.flags.includes('SYN')) return;
   // In the host, packets are seen before they are translated back.
   const same = packet.source === shot.destination && packet.destination === shot.source;
@@ -253,7 +273,7 @@ function noteAnswer(
   else sighting.strange ??= packet;
 }
 
-/** `table chain index` of iptables' rules by their handles in nftables, in which the trace speaks. */
+/** `family table chain index` of iptables' rules by their handles in nftables, in which the trace speaks. */
 type Handles = ReadonlyMap<string, number>;
 
 function handlesOf(): Handles {
@@ -264,7 +284,7 @@ function handlesOf(): Handles {
   const counts = new Map<string, number>();
   for (const { rule } of nftables) {
     if (!rule) continue;
-    const chain = `${rule.table} ${rule.chain}`;
+    const chain = `${rule.family} ${rule.table} ${rule.chain}`;
     const index = counts.get(chain) ?? 0;
     counts.set(chain, index + 1);
     handles.set(`${chain} ${index}`, rule.handle);
@@ -275,9 +295,37 @@ function handlesOf(): Handles {
 function rulesOf(way: Way, handles: Handles): string[] {
   return way.steps.flatMap(({ namespace, rule }) => {
     if (namespace !== 'host' || rule?.index === undefined || rule.variant === 'legacy') return [];
-    const handle = rule.handle ?? handles.get(`${rule.table} ${rule.chain} ${rule.index}`);
+    const handle = rule.handle ?? handles.get(`${rule.family} ${rule.table} ${rule.chain} ${rule.index}`);
     return [`${rule.table} ${rule.chain} ${handle}`];
   });
+}
+
+/** As the kernel numbers them: what lies behind a chain's last rule is its end. */
+function legacyRulesOf(way: Way): string[] {
+  return way.steps.flatMap(({ namespace, rule }) =>
+    namespace === 'host' && rule?.index !== undefined && rule.variant === 'legacy'
+      ? [`${rule.table} ${rule.chain} ${rule.index + 1}`]
+      : [],
+  );
+}
+
+/** Whether it is no chain's end. */
+function isRule(rule: string, lengths: ReadonlyMap<string, number>): boolean {
+  const [, chain = '', number] = /^(.*) (\d+)$/.exec(rule) ?? [];
+  return Number(number) <= (lengths.get(chain) ?? 0);
+}
+
+/** How many rules each chain of iptables-legacy has: `table chain` -> number. */
+function legacyLengths(linux: Linux, version: Version): ReadonlyMap<string, number> {
+  const family = version === 4 ? 'ip' : 'ip6';
+  const tables = linux.namespaces
+    .get('host')!
+    .iptables.filter((its) => its.variant === 'legacy' && its.family === family);
+  return new Map(
+    tables.flatMap(({ table, chains }) =>
+      [...chains.values()].map(({ name, rules }) => [`${table} ${name}`, rules.length]),
+    ),
+  );
 }
 
 const SILENT_REASONS = new Set([
@@ -297,10 +345,14 @@ function compare(ruleSet: RuleSet, shot: Shot, walked: Walked, seen: Sighting, h
   };
   // Of ways that end alike any may be the one.
   const rules = seen.rules.join('\n');
+  const legacyRules = seen.legacyRules.join('\n');
   const ways = [walked.way, ...walked.others.map(({ way }) => way)];
-  const way = ways.find((its) => rulesOf(its, handles).join('\n') === rules) ?? walked.way;
+  const way =
+    ways.find((its) => rulesOf(its, handles).join('\n') === rules && legacyRulesOf(its).join('\n') === legacyRules) ??
+    walked.way;
   const { end } = way;
-  if (!ruleSet.legacy) wrong('rules', rulesOf(way, handles).join('\n'), rules);
+  wrong('rules', rulesOf(way, handles).join('\n'), rules);
+  wrong('rules', legacyRulesOf(way).join('\n'), legacyRules);
   wrong('arrival', predictedArrival(way), seenArrival(shot, seen));
   if (end.kind === 'blocked' || (end.kind === 'dropped' && !SILENT_REASONS.has(end.dropReason ?? ''))) {
     const reason = end.dropReason ?? '';
@@ -334,7 +386,7 @@ function predictedArrival({ end }: Way): string {
   const isThere = ['accepted', 'answered', 'refused'].includes(end.kind) || IN_REASONS.has(end.dropReason ?? '');
   if (!isThere || end.namespace === 'host') return 'none';
   const { packet } = end;
-  const ports = packet.protocol === ICMP ? '' : ` ${packet.sourcePort} ${packet.destinationPort}`;
+  const ports = isIcmp(packet.protocol) ? '' : ` ${packet.sourcePort} ${packet.destinationPort}`;
   return `${end.namespace}: ${printAddress(packet.source)} > ${printAddress(packet.destination)}${ports} ttl ${packet.ttl}`;
 }
 
@@ -342,7 +394,7 @@ function seenArrival(shot: Shot, { arrivals }: Sighting): string {
   for (const [name, packets] of arrivals) {
     if (name === 'host') continue;
     const packet = packets.at(-1)!;
-    const ports = shot.protocol === ICMP ? '' : ` ${packet.sourcePort} ${packet.destinationPort}`;
+    const ports = isIcmp(shot.protocol) ? '' : ` ${packet.sourcePort} ${packet.destinationPort}`;
     return `${name}: ${packet.source} > ${packet.destination}${ports} ttl ${packet.ttl}`;
   }
   return 'none';
@@ -350,7 +402,11 @@ function seenArrival(shot: Shot, { arrivals }: Sighting): string {
 
 function predictedAnswer({ outcome, reply, end }: Way): string {
   if (typeof outcome === 'object' && end.kind === 'failed')
-    return end.dropReason === 'NEIGH_FAILED' ? 'icmp 3/1' : `send ${outcome.errno}`;
+    return end.dropReason === 'NEIGH_FAILED'
+      ? end.packet.source.version === 4
+        ? 'icmp 3/1'
+        : 'icmp 1/3'
+      : `send ${outcome.errno}`;
   if (outcome === 'silence' || outcome === 'left' || !reply) return 'silence';
   const { packet } = reply;
   // Nothing here answers datagrams.
@@ -378,7 +434,7 @@ const TIMEOUT = 2500;
 
 /** Real connects, many at once. */
 async function connects(ruleSet: RuleSet, linux: Linux, chance: Chance, count: number): Promise<Mistake[]> {
-  const shots = Array.from({ length: count * 4 }, (_, at) => shoot(chance, at, at))
+  const shots = Array.from({ length: count * 4 }, (_, at) => shoot(chance, at, at, ruleSet.version ?? 4))
     .filter(({ spoofed, protocol }) => !spoofed && protocol === TCP)
     .slice(0, count);
   const results = await Promise.all(shots.map((shot) => connect(shot)));

@@ -7,12 +7,15 @@ import { isNftStep, nftCommands, nftDeclarations, type NftStep } from '../../src
 import type { Desired } from '../../src/core/plan/object.ts';
 import type { Step } from '../../src/core/plan/step.ts';
 import type { NetworkRecord } from '../../src/core/network/network.ts';
+import type { Version } from '../../src/core/address/address.ts';
 import type { Linux } from '../../src/core/model/linux.ts';
-import { inside, type WalkStage } from './stage.ts';
+import { GUESTS, HOST_ADDRESS, inside, type WalkStage } from './stage.ts';
 
 export interface RuleSet {
   readonly name: string;
-  /** iptables-restore input, loaded in this order. */
+  /** Of IP, of the rules and the probes; absent: 4. */
+  readonly version?: Version;
+  /** iptables-restore input, or ip6tables-restore, loaded in this order. */
   readonly iptables?: readonly string[];
   /** Held by iptables-legacy instead of iptables-nft. */
   readonly legacy?: true;
@@ -29,6 +32,8 @@ export interface RuleSet {
 
 const DEFAULTS: Readonly<Record<string, string>> = {
   'net/ipv4/ip_forward': '1',
+  'net/ipv6/conf/all/forwarding': '1',
+  'net/bridge/bridge-nf-call-ip6tables': '1',
   'net/bridge/bridge-nf-call-iptables': '1',
   'net/ipv4/conf/all/rp_filter': '0',
   'net/ipv4/conf/uplink0/rp_filter': '0',
@@ -43,20 +48,23 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 
 let last: RuleSet | undefined;
 
+const toolOf = ({ version }: RuleSet) => (version === 6 ? 'ip6tables' : 'iptables');
+
 /** Puts the rule set in the place of the one before and gives the model of it. */
 export function apply(stage: WalkStage, ruleSet: RuleSet): Linux {
   inside('host', ['nft', 'flush', 'ruleset']);
   if (last?.legacy) {
+    const tool = toolOf(last);
     const empty = ['raw', 'mangle', 'nat', 'filter'].map((table) => `*${table}\nCOMMIT\n`).join('');
-    inside('host', ['iptables-legacy-restore'], empty);
-    for (const chain of ['INPUT', 'FORWARD', 'OUTPUT']) inside('host', ['iptables-legacy', '-P', chain, 'ACCEPT']);
+    inside('host', [`${tool}-legacy-restore`], empty);
+    for (const chain of ['INPUT', 'FORWARD', 'OUTPUT']) inside('host', [`${tool}-legacy`, '-P', chain, 'ACCEPT']);
   }
   stage.links('host', last?.unlinks ?? []);
   last = ruleSet;
   stage.sysctl('host', { ...DEFAULTS, ...ruleSet.sysctls });
   stage.links('host', ruleSet.links ?? []);
   for (const text of ruleSet.iptables ?? []) {
-    inside('host', [ruleSet.legacy ? 'iptables-legacy-restore' : 'iptables-nft-restore', '--noflush'], text);
+    inside('host', [`${toolOf(ruleSet)}-${ruleSet.legacy ? 'legacy' : 'nft'}-restore`, '--noflush'], text);
   }
   if (ruleSet.steps) {
     inside(
@@ -79,10 +87,9 @@ export function apply(stage: WalkStage, ruleSet: RuleSet): Linux {
   return stage.model(ruleSet.legacy ? 'legacy' : 'nft');
 }
 
-const OPTIONS: FirewallOptions = {
+const OPTIONS: Omit<FirewallOptions, 'ip6tables'> = {
   backend: 'iptables',
   iptables: true,
-  ip6tables: false,
   userlandProxy: true,
   allowDirectRouting: true,
   ipForward: true,
@@ -90,34 +97,52 @@ const OPTIONS: FirewallOptions = {
 };
 
 interface Scene {
+  readonly version?: Version;
   readonly options?: Partial<FirewallOptions>;
   readonly a?: Parameters<typeof network>[2];
   readonly b?: Parameters<typeof network>[2];
 }
 
 /** The stage's networks as records, with published ports. */
-function records({ a = {}, b = {} }: Scene): { networks: NetworkRecord[]; places: Place[] } {
-  const bridge = (name: string) => ({ name });
-  const pool = (third: number) => [{ subnet: `172.${third}.0.0/16`, gateway: `172.${third}.0.1` }];
-  const networks = [
-    network('docker0', 1, { subnets: pool(17), bridge: bridge('docker0') }),
-    network('ba', 2, { subnets: pool(18), ...a, bridge: { ...bridge('ba'), ...a.bridge } }),
-    network('bb', 3, { subnets: pool(19), ...b, bridge: { ...bridge('bb'), ...b.bridge } }),
-    network('bi', 4, { subnets: pool(20), internal: true, bridge: bridge('bi') }),
+function records({ version = 4, a = {}, b = {} }: Scene): { networks: NetworkRecord[]; places: Place[] } {
+  const six = version === 6;
+  const subnets = (third: number) => [
+    { subnet: `172.${third}.0.0/16`, gateway: `172.${third}.0.1` },
+    ...(six ? [{ subnet: `fd00:c:${third}::/64`, gateway: `fd00:c:${third}::1` }] : []),
   ];
-  const [docker0, ba, bb, bi] = networks as [NetworkRecord, NetworkRecord, NetworkRecord, NetworkRecord];
+  const make = (name: string, sequence: number, choice: Parameters<typeof network>[2] = {}) =>
+    network(name, sequence, {
+      subnets: subnets(sequence + 16),
+      enableIPv6: six,
+      ...choice,
+      bridge: { name, ...choice.bridge },
+    });
+  const docker0 = make('docker0', 1);
+  const ba = make('ba', 2, a);
+  const bb = make('bb', 3, b);
+  const bi = make('bi', 4, { internal: true });
+  const on = (name: string, its: NetworkRecord, ports: readonly string[] = [], bindingSequence = 0) => {
+    const { address } = GUESTS.find((guest) => guest.name === name)!;
+    return place(name, its, `${address[4]}/16`, ports, {
+      ...(six && { ipv6: `${address[6]}/64` }),
+      ...(bindingSequence > 0 && { bindingSequence }),
+    });
+  };
+  const [any, loopback, host] = six
+    ? ['[::]', '[::1]', `[${HOST_ADDRESS[6]}]`]
+    : ['0.0.0.0', '127.0.0.1', HOST_ADDRESS[4]];
   const places = [
-    place('a1', ba, '172.18.0.2/16', ['8080:80', '9053:53/udp'], { bindingSequence: 1 }),
-    place('a2', ba, '172.18.0.3/16'),
-    place('b1', bb, '172.19.0.2/16', ['127.0.0.1:8081:80', '10.99.0.2:8082:80'], { bindingSequence: 2 }),
-    place('d1', docker0, '172.17.0.2/16', ['7777:80'], { bindingSequence: 3 }),
-    place('i1', bi, '172.20.0.2/16'),
+    on('a1', ba, [`${any}:8080:80`, `${any}:9053:53/udp`], 1),
+    on('a2', ba),
+    on('b1', bb, [`${loopback}:8081:80`, `${host}:8082:80`], 2),
+    on('d1', docker0, [`${any}:7777:80`], 3),
+    on('i1', bi),
   ];
-  return { networks, places };
+  return { networks: [docker0, ba, bb, bi], places };
 }
 
 function sceneObjects(scene: Scene): Desired[] {
-  const options = { ...OPTIONS, ...scene.options };
+  const options = { ...OPTIONS, ip6tables: scene.version === 6, ...scene.options };
   const { networks, places } = records(scene);
   return [
     ...engineObjects(options),
@@ -139,7 +164,7 @@ export function classicText(scene: Scene = {}): string {
     object.kind === 'rule' || object.kind === 'chain' ? [{ op: 'add', object } satisfies FirewallStep] : [],
   );
   return restoreScripts(steps)
-    .filter(({ family }) => family === 'ip')
+    .filter(({ family }) => family === (scene.version === 6 ? 'ip6' : 'ip'))
     .map(({ text }) => text)
     .join('');
 }
@@ -537,6 +562,7 @@ const neighbourSets: readonly RuleSet[] = [
   { name: 'sets and maps of nftables', nft: NFT_MIX },
   { name: 'every kind of refusal and translation', iptables: [REJECTIONS] },
   { name: 'every kind of refusal and translation on iptables-legacy', iptables: [REJECTIONS], legacy: true },
+  { name: 'classic on iptables-legacy beside firewalld', iptables: [classicText()], legacy: true, nft: FIREWALLD },
 ];
 
 const hostSets: readonly RuleSet[] = [
@@ -594,4 +620,143 @@ const nftablesSets: readonly RuleSet[] = [
   { name: 'own nftables beside firewalld', steps: ownNftables(), nft: FIREWALLD },
 ];
 
-export const RULE_SETS: readonly RuleSet[] = [...hostSets, ...classicSets, ...nftablesSets, ...neighbourSets];
+const NDP = 'neighbour-solicitation neighbour-advertisement router-advertisement'
+  .split(' ')
+  .map((type) => `-A ufw6-before-input -p ipv6-icmp -m icmp6 --icmpv6-type ${type} -j ACCEPT\n`)
+  .join('');
+
+/** As ufw writes them for IPv6. */
+const UFW6 = `*filter
+:ufw6-before-input - [0:0]
+:ufw6-user-input - [0:0]
+:ufw6-before-forward - [0:0]
+-P INPUT DROP
+-A INPUT -j ufw6-before-input
+-I FORWARD 1 -j ufw6-before-forward
+-A ufw6-before-input -i lo -j ACCEPT
+-A ufw6-before-input -m rt --rt-type 0 -j DROP
+-A ufw6-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw6-before-input -m conntrack --ctstate INVALID -j DROP
+${NDP}-A ufw6-before-input -p ipv6-icmp -m icmp6 --icmpv6-type echo-request -j ACCEPT
+-A ufw6-before-input -j ufw6-user-input
+-A ufw6-before-forward -p ipv6-icmp -m icmp6 --icmpv6-type echo-request -j ACCEPT
+-A ufw6-user-input -p tcp -m tcp --dport 22 -j ACCEPT
+-A ufw6-user-input -s fd00:c::/32 -p tcp -m multiport --dports 8080,8081 -j ACCEPT
+-A ufw6-user-input -s 2001:db8:7::/48 -p udp -m udp --dport 9053 -j ACCEPT
+COMMIT
+`;
+
+const REJECTIONS6 = `*raw
+-A PREROUTING -i uplink0 -p udp -m udp --dport 443 -j CT --notrack
+COMMIT
+*mangle
+-A PREROUTING -i ba -p tcp -m tcp --dport 80 -j MARK --set-xmark 0x10/0xf0
+-A FORWARD -m mark --mark 0x10/0x10 -o bb -j DROP
+COMMIT
+*nat
+-A PREROUTING -i uplink0 -p tcp -m tcp --dport 7777 -j REDIRECT --to-ports 22
+-A PREROUTING -i uplink0 -d fd00:c:16::/64 -j NETMAP --to fd00:c:18::/64
+-A PREROUTING -i bb -p udp -m udp --dport 9053 -j DNAT --to-destination [fd00:c:18::2]:53
+-A PREROUTING -i ba -d fd00:99::2/128 -p tcp -m tcp --dport 8080 -j DNAT --to-destination [fd00:c:18::3]:80
+-A OUTPUT -d 2001:db8:5::5/128 -p tcp -j DNAT --to-destination fd00:c:18::2
+-A POSTROUTING -s fd00:c:18::/64 -o uplink0 -j SNAT --to-source fd00:99::2
+-A POSTROUTING -s fd00:c:19::/64 -o uplink0 -j MASQUERADE
+COMMIT
+*filter
+-A INPUT -m conntrack --ctstate INVALID -j REJECT --reject-with icmp6-addr-unreachable
+-A INPUT -i uplink0 -p tcp -m tcp --dport 80 -j REJECT --reject-with tcp-reset
+-A INPUT -i docker0 -p tcp -j REJECT --reject-with icmp6-adm-prohibited
+-A FORWARD -m conntrack --ctstate INVALID -j DROP
+-A FORWARD -i ba -o uplink0 -p tcp -m tcp --dport 443 -j REJECT --reject-with icmp6-no-route
+-A FORWARD -i uplink0 -o ba -p tcp -m tcp --dport 5432 -j REJECT --reject-with tcp-reset
+-A FORWARD -i uplink0 -o bb -p tcp -m conntrack --ctstate NEW -m addrtype ! --src-type LOCAL -j REJECT --reject-with icmp6-policy-fail
+-A FORWARD -i bb -m conntrack --ctstate DNAT -j ACCEPT
+-A FORWARD -i bi -o ba -j DROP
+-A FORWARD -p ipv6-icmp -m icmp6 --icmpv6-type 128/0 -i docker0 -j REJECT
+-A OUTPUT -o docker0 -p tcp -m tcp --dport 22 -j REJECT --reject-with icmp6-port-unreachable
+-A OUTPUT -o bb -p tcp -j DROP
+COMMIT
+`;
+
+/** One of everything that rules of nftables are made of, in IPv6. */
+const NFT_MIX6 = `table ip6 mix {
+  set friends { type ipv6_addr; flags interval; elements = { fd00:99::/64, fd00:c:17::2, 2001:db8:7::1-2001:db8:7::9 } }
+  map ports { type inet_service : ipv6_addr . inet_service; elements = { 8080 : fd00:c:18::2 . 80, 8082 : fd00:c:19::2 . 80 } }
+  map by-address { type ipv6_addr . inet_service : verdict; elements = { fd00:c:18::3 . 80 : accept, fd00:c:17::2 . 80 : drop } }
+  chain pre {
+    type nat hook prerouting priority dstnat; policy accept;
+    fib daddr type local meta l4proto tcp dnat ip6 to tcp dport map @ports
+    udp dport 9053 dnat to [fd00:c:18::2]:53
+    tcp dport 7777 redirect to :22
+  }
+  chain post {
+    type nat hook postrouting priority srcnat; policy accept;
+    ct status dnat oifname { "ba", "bb" } ip6 saddr fd00:c::/32 masquerade
+    oifname "uplink0" ip6 saddr fd00:c:18::/64 snat to fd00:99::2
+  }
+  chain through {
+    type filter hook forward priority filter; policy drop;
+    ct state vmap { established : accept, related : accept, invalid : drop }
+    ip6 daddr . tcp dport vmap @by-address
+    ip6 saddr @friends tcp dport { 80, 8000-8081 } counter accept
+    ip6 saddr != @friends tcp dport 443 reject with tcp reset
+    icmpv6 type { echo-request, nd-neighbor-solicit, nd-neighbor-advert } accept
+    ip6 nexthdr udp udp dport 5432 reject with icmpv6 admin-prohibited
+    ip6 hoplimit < 2 drop
+    meta l4proto udp reject
+  }
+  chain inwards {
+    type filter hook input priority filter; policy accept;
+    ct state untracked accept
+    tcp dport { 22, 8080 } ct state new ip6 saddr 2001:db8:7::/64 reject with icmpv6 port-unreachable
+    iifname . ip6 saddr { "ba" . fd00:c:18::3 } meta l4proto { tcp, udp } reject
+  }
+}
+`;
+
+/** Nobody finds the host's addresses, and the host finds nobody's. */
+const NO_DISCOVERY = `*filter
+-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type neighbour-solicitation -j DROP
+-A OUTPUT -p ipv6-icmp -m icmp6 --icmpv6-type neighbour-solicitation -j DROP
+COMMIT
+`;
+
+const classic6 = (scene: Scene = {}) => classicText({ ...scene, version: 6 });
+
+const sixSets: readonly RuleSet[] = (
+  [
+    { name: 'no rules at all' },
+    { name: 'no rules, no bridge netfilter', sysctls: { 'net/bridge/bridge-nf-call-ip6tables': '0' } },
+    { name: 'classic', iptables: [classic6()] },
+    { name: 'classic, userland proxy off', iptables: [classic6({ options: { userlandProxy: false } })], ...hairpin },
+    { name: 'classic, no direct routing', iptables: [classic6({ options: { allowDirectRouting: false } })] },
+    { name: 'classic, containers kept apart', iptables: [classic6({ a: { bridge: { icc: false } } })] },
+    { name: 'classic, routed', iptables: [classic6({ a: { bridge: { gatewayMode6: 'routed' } } })] },
+    { name: 'classic, forwarding off', iptables: [classic6()], sysctls: { 'net/ipv6/conf/all/forwarding': '0' } },
+    { name: 'classic on ip6tables-legacy', iptables: [classic6()], legacy: true },
+    { name: 'classic beside ufw', iptables: [classic6(), UFW6] },
+    { name: 'classic beside firewalld', iptables: [classic6()], nft: FIREWALLD },
+    {
+      name: 'classic, small uplink',
+      iptables: [classic6()],
+      links: ['link set uplink0 mtu 1400'],
+      unlinks: ['link set uplink0 mtu 1500'],
+    },
+    { name: 'own nftables', steps: ownNftables({}, { version: 6 }) },
+    { name: 'own nftables, no direct routing', steps: ownNftables({ allowDirectRouting: false }, { version: 6 }) },
+    { name: 'sets and maps of nftables', nft: NFT_MIX6 },
+    { name: 'every kind of refusal and translation', iptables: [REJECTIONS6] },
+    {
+      name: 'neighbour discovery is dropped',
+      iptables: [NO_DISCOVERY],
+    },
+  ] satisfies RuleSet[]
+).map((its: RuleSet): RuleSet => ({ ...its, name: `IPv6: ${its.name}`, version: 6 }));
+
+export const RULE_SETS: readonly RuleSet[] = [
+  ...hostSets,
+  ...classicSets,
+  ...nftablesSets,
+  ...neighbourSets,
+  ...sixSets,
+];

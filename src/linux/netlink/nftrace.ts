@@ -30,7 +30,7 @@ export interface TracedHeaders {
   readonly source: string;
   readonly destination: string;
   readonly protocol: number;
-  /** IPv4's identification; 0 in IPv6, which has none. */
+  /** IPv4's identification, IPv6's flow label. */
   readonly id: number;
   /** 0 where the protocol has none; ICMP echo: both are the identifier. */
   readonly sourcePort: number;
@@ -119,7 +119,7 @@ function readHeaders(
     source: printHost(network.subarray(from, from + length)),
     destination: printHost(network.subarray(from + length, from + 2 * length)),
     protocol,
-    id: four ? readBe16(network, 4) : 0,
+    id: four ? readBe16(network, 4) : ((network[1]! & 15) << 16) | readBe16(network, 2),
     sourcePort: at(isIcmp ? 4 : 0),
     destinationPort: at(isIcmp ? 4 : 2),
     flags: protocol === TCP ? (transport[13] ?? 0) : 0,

@@ -84,7 +84,7 @@ function mayCross(run: Run, space: Space, skb: Skb, port: LinkPlace, out: LinkPl
 }
 
 /** Whether the IP hooks are shown what the bridge carries. Without the module's settings it is not loaded. */
-function callsIptables(run: Run, { namespace }: Space, bridge: string, skb: Skb): boolean {
+export function callsIptables(run: Run, { namespace }: Space, bridge: string, skb: Skb): boolean {
   if (namespace.links.get(bridge)?.callsIptables) return true;
   const tool = skb.packet.source.version === 4 ? 'iptables' : 'ip6tables';
   return isOn(run, namespace, `net/bridge/bridge-nf-call-${tool}`, false);

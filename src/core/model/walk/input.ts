@@ -12,6 +12,10 @@ import type { DropReason, End } from './step.ts';
 
 /** `prerouted`: bridge netfilter has shown it to PREROUTING already. */
 export function receive(run: Run, space: Space, inLink: string, skb: Skb, prerouted: boolean): End {
+  const malformed = strangeHeader(space, inLink, skb);
+  if (malformed !== undefined) {
+    return run.end(space, skb, { kind: 'dropped', link: inLink, dropReason: 'IP_INHDR', text: malformed });
+  }
   if (!prerouted) {
     const end = pass(run, space, skb, { hook: 'prerouting', inLink, outLink: '' });
     if (end) return end;
@@ -36,6 +40,18 @@ export function receive(run: Run, space: Space, inLink: string, skb: Skb, prerou
     return takeIn(run, space, inLink, skb);
   }
   return forward(run, space, inLink, skb, decision.route);
+}
+
+/** Addresses that IPv6 passes no hook with. */
+function strangeHeader({ namespace }: Space, inLink: string, { packet }: Skb): string | undefined {
+  const { source, destination } = packet;
+  if (source.version === 4) return undefined;
+  if (isMulticast(source)) return 'no host has such a source address';
+  const comesByLoopback = namespace.links.get(inLink)?.type === 'loopback';
+  const isLoopback = ({ words: [a, b, c, d] }: Address) => a === 0 && b === 0 && c === 0 && d === 1;
+  return !comesByLoopback && (isLoopback(source) || isLoopback(destination))
+    ? `a packet from or for loopback may not come by ${inLink}`
+    : undefined;
 }
 
 export function takeIn(run: Run, space: Space, inLink: string, skb: Skb): End {
@@ -230,22 +246,19 @@ function forwarding(run: Run, { namespace }: Space, link: string): boolean {
 
 function routeInput6(run: Run, space: Space, inLink: string, skb: Skb): InputDecision {
   const { source, destination, mark, protocol } = skb.packet;
-  const isLoopback = ({ words: [a, b, c, d] }: Address) => a === 0 && b === 0 && c === 0 && d === 1;
-  if (isMulticast(source)) return drop('IP_INVALID_SOURCE', 'no host has such a source address');
-  if (isLoopback(destination) || isLoopback(source)) {
-    return drop('IP_LOCALNET', `a packet from or for loopback may not come by ${inLink}`);
-  }
   if (isMulticast(destination)) return { kind: 'local', route: broadcastRoute(space, destination) };
   const { route, error } = space.fib.lookup({ destination, source, mark, inLink, protocol }, (fact) =>
     run.choices.ask(fact),
   );
   if (route?.type === 'local' || route?.type === 'anycast') return { kind: 'local', route };
+  if (error === 'EINVAL') return drop('UNKNOWN', 'the route there is `blackhole`');
+  if (!route) {
+    const code = error === 'EACCES' ? 1 : error === 'EHOSTUNREACH' ? 3 : 0;
+    return { kind: 'drop', reason: 'IP_INNOROUTES', text: 'no route leads there', icmp: { type: 1, code } };
+  }
   const conf = setting(space.namespace, `net/ipv6/conf/${inLink}/forwarding`);
   if (!(conf ?? Number(isOn(run, space.namespace, 'net/ipv6/conf/all/forwarding', false)))) {
     return drop('IP_INADDRERRORS', `${space.namespace.name} does not forward IPv6 packets (forwarding is off)`);
   }
-  if (route) return { kind: 'forward', route };
-  if (error === 'EINVAL') return drop('UNKNOWN', 'the route there is `blackhole`');
-  const code = error === 'EACCES' ? 1 : error === 'EHOSTUNREACH' ? 3 : 0;
-  return { kind: 'drop', reason: 'IP_INNOROUTES', text: 'no route leads there', icmp: { type: 1, code } };
+  return { kind: 'forward', route };
 }

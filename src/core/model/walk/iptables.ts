@@ -220,10 +220,15 @@ function physicalTest(match: Extract<Match, { kind: 'physdev' }>): Test {
   };
 }
 
+/** Matches on IPv6's extension headers. */
+const IP6_HEADERS = new Set(['rt', 'frag', 'hbh', 'dst', 'ah', 'mh']);
+
 function readOther(extension: string, options: string): Test | undefined {
   // Fragments are put together again before any rule sees them, where connection tracking runs.
   if (extension === '' && options === '-f') return () => false;
   if (extension === '' && options === '! -f') return () => true;
+  // No packet that is walked has such headers.
+  if (IP6_HEADERS.has(extension)) return () => false;
   if (extension === 'tcp' || extension === 'udp') return options === '' ? () => true : undefined;
   if (extension === 'conntrack') return readConntrack(options.split(' '));
   return undefined;

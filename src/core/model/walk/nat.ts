@@ -13,6 +13,9 @@ export interface NatTarget {
 
 /** `1.2.3.4`, `1.2.3.4:80`, `1.2.3.4-1.2.3.9`, `:80-90`, `[fd00::2]:80`; undefined if it is none of these. */
 export function parseNatTarget(text: string): NatTarget | undefined {
+  // Of IPv6 without brackets all is the address.
+  const whole = parseAddress(text);
+  if (whole) return { address: whole };
   const [, bracketed, plain, , from, to] =
     /^(?:\[([^\]]+)\]|([^:]*?|[\da-f:.-]+?))(:(\d+)(?:-(\d+))?)?$/.exec(text) ?? [];
   const range = bracketed ?? plain ?? '';

@@ -4,6 +4,7 @@ import { equalAddresses } from '../../address/address.ts';
 import type { LinkPlace } from '../link.ts';
 import { sendError } from './answer.ts';
 import { bridgeIn } from './bridge.ts';
+import { stopsDiscovery } from './discovery.ts';
 import { receive } from './input.ts';
 import type { Skb, Space } from './machine.ts';
 import { newSkb, type Run } from './run.ts';
@@ -14,8 +15,13 @@ export type Receiver = LinkPlace | 'beyond';
 
 /** Looks for the next hop and sends. `forwarded`: the sender is another host, and is told of a failure by ICMP. */
 export function sendOut(run: Run, space: Space, outLink: string, skb: Skb, next: Address, forwarded: boolean): End {
+  const from = { namespace: space.namespace.name, link: outLink };
   const receiver = neighbour(run, space, outLink, next);
-  if (receiver) return transmit(run, { namespace: space.namespace.name, link: outLink }, skb, receiver);
+  const stop =
+    receiver && receiver !== 'beyond' && next.version === 6 && !isMulticast(next) && !isKnown(space, outLink, next)
+      ? stopsDiscovery(run, from, receiver, next)
+      : undefined;
+  if (receiver && !stop) return transmit(run, from, skb, receiver);
   if (forwarded)
     sendError(run, space, skb, skb.packet.source.version === 4 ? { type: 3, code: 1 } : { type: 1, code: 3 });
   return run.end(
@@ -26,7 +32,10 @@ export function sendOut(run: Run, space: Space, outLink: string, skb: Skb, next:
       link: outLink,
       dropReason: 'NEIGH_FAILED',
       ...(!forwarded && { errno: 'EHOSTUNREACH' }),
-      text: `nobody on ${outLink} has the address that it is sent to`,
+      text: stop
+        ? `who has the address that it is sent to is not found on ${outLink}: neighbour discovery fails, as ${stop.text}`
+        : `nobody on ${outLink} has the address that it is sent to`,
+      ...(stop?.rule && { rule: stop.rule }),
     },
     'neighbour',
   );
@@ -34,13 +43,18 @@ export function sendOut(run: Run, space: Space, outLink: string, skb: Skb, next:
 
 const DEAD = new Set(['FAILED', 'INCOMPLETE']);
 
+const knownNeighbour = ({ namespace }: Space, link: string, next: Address) =>
+  namespace.neighbours.find(
+    (its) => its.link === link && equalAddresses(its.address, next) && !DEAD.has(its.state) && its.mac !== '',
+  );
+
+const isKnown = (...of: Parameters<typeof knownNeighbour>) => knownNeighbour(...of) !== undefined;
+
 /** Who takes what is sent to `next` on a link; undefined: nobody. */
 export function neighbour(run: Run, space: Space, link: string, next: Address): Receiver | undefined {
   const place = { namespace: space.namespace.name, link };
   const { links, beyond } = run.topology.segment(place);
-  const known = space.namespace.neighbours.find(
-    (its) => its.link === link && equalAddresses(its.address, next) && !DEAD.has(its.state) && its.mac !== '',
-  );
+  const known = knownNeighbour(space, link, next);
   if (known) {
     const its = links.find((other) => run.topology.link(other)?.mac === known.mac);
     if (its) return its;

@@ -2,7 +2,7 @@
 import { isIcmpError, translate, type Flow, type Manipulation } from './flow.ts';
 import { hooksOf } from './hooks.ts';
 import { runBase, type Moment, type Skb, type Space } from './machine.ts';
-import { ICMP, ICMP6, printPacket } from './packet.ts';
+import { ICMP, ICMP6, printPacket, type Packet } from './packet.ts';
 import { reject } from './answer.ts';
 import type { Run } from './run.ts';
 import type { End, Passage } from './step.ts';
@@ -68,6 +68,10 @@ function track(run: Run, at: Moment): void {
   const { skb, space } = at;
   // Seen already (loopback), or a rule said not to.
   if (skb.state !== undefined) return;
+  if (isUntracked(skb.packet)) {
+    skb.state = 'UNTRACKED';
+    return;
+  }
   const tracked = run.given === 'invalid' ? undefined : space.flows.track(skb.packet);
   const assumed = run.given === 'established' && tracked?.state === 'NEW' && !tracked.flow.confirmed;
   if (assumed) establish(tracked.flow);
@@ -86,6 +90,10 @@ function track(run: Run, at: Moment): void {
     ...(assumed && { assumption: 'the flow was let through before, untranslated: today it would not be' }),
   });
 }
+
+/** What IPv6 asks and says of neighbours, routers and groups belongs to no flow. */
+const isUntracked = ({ protocol, icmp }: Packet) =>
+  protocol === ICMP6 && icmp !== undefined && ((icmp.type >= 130 && icmp.type <= 136) || icmp.type === 143);
 
 /** As if it had been let through, when rules were others. */
 function establish(flow: Flow): void {

@@ -32,6 +32,8 @@ export class Run {
   returned: Packet | undefined;
   /** What connection tracking is to make of packets that it does not know. */
   given: 'new' | 'established' | 'invalid' | undefined;
+  /** Neighbours that were found on the way, or made themselves known by asking. */
+  readonly neighbours = new Set<string>();
   readonly assumesListeners: boolean;
   #hops = 0;
   readonly #spaces = new Map<string, Space>();

@@ -76,6 +76,7 @@ export type DropReason =
   | 'IP_INVALID_DEST'
   | 'IP_INNOROUTES'
   | 'IP_INADDRERRORS'
+  | 'IP_INHDR'
   | 'IP_NOPROTO'
   | 'IP_OUTNOROUTES'
   | 'OTHERHOST'

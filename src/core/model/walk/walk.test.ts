@@ -206,3 +206,59 @@ test('a rule that turns in circles ends', () => {
   const rules = `*filter\n:FORWARD ACCEPT [0:0]\n:A - [0:0]\n-A FORWARD -j A\n-A A -j A\nCOMMIT\n`;
   expect(() => ask(rules, '172.18.0.2:80')).toThrow('jumps to itself');
 });
+
+describe('IPv6', () => {
+  const link = (ifindex: number, ifname: string, kind?: string) => ({
+    ifindex,
+    ifname,
+    flags: ['UP'],
+    mtu: 1500,
+    link_type: ifname === 'lo' ? 'loopback' : 'ether',
+    ...(kind === 'veth' && { link_index: ifindex, link_netnsid: 0 }),
+    ...(kind !== undefined && { linkinfo: { info_kind: kind } }),
+  });
+  const place = (local: string, rules: string): NamespaceTexts => ({
+    links: JSON.stringify([link(1, 'lo'), link(2, 'eth0', 'veth')]),
+    addresses: JSON.stringify([address('lo', '::1', 128), address('eth0', local, 64)]),
+    routes6: JSON.stringify([{ dst: 'fd00::/64', dev: 'eth0', metric: 256 }]),
+    sockets: 'tcp LISTEN 0 128 [::]:80 [::]:*\n',
+    ip6tables: rules,
+    iptables: '',
+    nft: '{"nftables": []}',
+    sysctls: '',
+    conntrack: '',
+  });
+  const call = (rules: string) =>
+    walk(
+      linuxFromTexts(
+        new Map([
+          ['a', place('fd00::1', '')],
+          ['b', place('fd00::2', rules)],
+        ]),
+      ).linux,
+      {
+        from: { namespace: 'a' },
+        destination: parseAddress('fd00::2')!,
+        protocol: TCP,
+        sourcePort: 4000,
+        destinationPort: 80,
+      },
+    );
+
+  test('a neighbour is found if both ends let the question and the answer pass', () => {
+    expect(call('')).toMatchObject({ verdict: 'pass' });
+    const drop = (chain: string, type: string) =>
+      `*filter\n-A ${chain} -p ipv6-icmp -m icmp6 --icmpv6-type neighbour-${type} -j DROP\nCOMMIT\n`;
+    expect(call(drop('INPUT', 'advertisement'))).toMatchObject({ verdict: 'pass' });
+    for (const rules of [drop('INPUT', 'solicitation'), drop('OUTPUT', 'advertisement')]) {
+      const { verdict, reason, way } = call(rules);
+      expect({ verdict, outcome: way.outcome }).toEqual({ verdict: 'block', outcome: { errno: 'EHOSTUNREACH' } });
+      expect(reason).toMatch(/neighbour discovery fails, as a rule of filter (INPUT|OUTPUT) in b drops it/);
+    }
+  });
+
+  test('where an address without brackets leads', () => {
+    const to = '*nat\n-A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination fd00::9:80\nCOMMIT\n';
+    expect(JSON.stringify(call(to).way.steps.map(({ decision }) => decision))).toContain('[fd00::9:80]:80');
+  });
+});
