@@ -1,5 +1,6 @@
 /** What the daemon's options make of the default bridge and of the networks to come, seen with other tools. */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HOST_ADDRESS, Stage } from '../../scripts/stage.ts';
 import { loadBusybox } from '../support/images.ts';
@@ -63,6 +64,48 @@ test('the default bridge is as the options say, and stays so while a container i
   expect(plain).not.toContain('fd00:200:');
   expect(await host('iptables-save')).not.toContain('docker0 -j DROP\n-A FORWARD -i docker0 -o docker0 -j DROP');
   expect(await stage.docker('network', 'inspect', '-f', '{{.Id}}', 'bridge')).toBe(id);
+});
+
+test("a file with Docker's keys says the same", async () => {
+  const file = join(stage.directory, 'daemon.json');
+  const options = {
+    bip: '10.210.0.1/24',
+    ipv6: true,
+    'fixed-cidr-v6': 'fd00:210::/80',
+    'default-gateway-v6': 'fd00:210::77',
+    mtu: 1380,
+    ip: '127.0.0.1',
+    'userland-proxy': false,
+    'default-address-pools': [{ base: '10.211.0.0/16', size: 26 }],
+    'default-network-opts': { bridge: { 'com.docker.network.driver.mtu': '1290' } },
+    dns: ['192.0.2.5'],
+    'dns-opts': ['rotate'],
+    'dns-search': ['file.example'],
+    'live-restore': true,
+  };
+  await writeFile(file, JSON.stringify(options));
+  await restart(`--config-file ${file}`);
+  await stage.docker('run', '-d', '--name', 'guest', '-p', '8080:80', 'busybox:1.36', 'sleep', '1000');
+  const guest = (command: string): Promise<string> => stage.docker('exec', 'guest', ...command.split(' '));
+  expect(await guest('ip -o address show eth0')).toMatch(/inet 10\.210\.0\.2\/24 .*inet6 fd00:210::[\da-f:]*\/80/s);
+  expect(await guest('ip -6 route')).toContain('default via fd00:210::77 dev eth0');
+  expect(await guest('ip link show eth0')).toContain('mtu 1380');
+  expect(await guest('cat /etc/resolv.conf')).toBe('search file.example\nnameserver 192.0.2.5\noptions rotate');
+  expect(await stage.docker('port', 'guest')).toBe('80/tcp -> 127.0.0.1:8080');
+  expect(await host('sysctl -n net.ipv4.conf.docker0.route_localnet')).toBe('1\n');
+  await stage.docker('network', 'create', 'cut');
+  expect(await stage.docker('network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', 'cut')).toBe(
+    '10.211.0.0/26',
+  );
+  expect(await run('--network', 'cut', 'busybox:1.36', 'ip', 'link', 'show', 'eth0')).toContain('mtu 1290');
+  await stage.docker('rm', '-f', 'guest');
+  await stage.docker('network', 'rm', 'cut');
+  await writeFile(file, JSON.stringify({ bip: '10.210.0.1/24', nonsense: true }));
+  await stage.stopDaemon();
+  await expect(stage.startDaemon('--config-file', file)).rejects.toThrow(
+    "the following directives don't match any configuration option: nonsense",
+  );
+  await stage.startDaemon();
 });
 
 test('without a default bridge its containers have loopback only', async () => {
