@@ -12,7 +12,7 @@ test('the name of the link', () => expect(parseEndpointOptions({ [NAME]: 'web0' 
 
 test('settings name the link where IFNAME stands, in their order', () => {
   const { sysctls } = parseEndpointOptions({
-    [SYSCTLS]: 'net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.neigh.IFNAME.gc_stale_time=30',
+    [SYSCTLS]: 'net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.neigh.ifname.gc_stale_time=30',
   });
   expect(sysctls.map(({ name, value }) => [name('eth0'), value])).toEqual([
     ['net/ipv4/conf/eth0/log_martians', '1'],

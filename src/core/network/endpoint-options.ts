@@ -6,8 +6,8 @@ import { badOption } from './option.ts';
 const NAME = 'com.docker.network.endpoint.ifname';
 const SYSCTLS = 'com.docker.network.endpoint.sysctls';
 
-/** `net.ipv4.conf.IFNAME.forwarding=1`: only settings of the place's own link. */
-const SETTING = /^net\.(\w+)\.(\w+)\.IFNAME\.(\w+)=([\w .:/-]*)$/;
+/** `net.ipv4.conf.IFNAME.forwarding=1`: only settings of the place's own link. docker's `--network` says it in small letters. */
+const SETTING = /^net\.(\w+)\.(\w+)\.(?:IFNAME|ifname)\.(\w+)=([\w .:/-]*)$/;
 
 export interface EndpointOptions {
   /** The name of the container's link; empty: the next one of the network's prefix. */
