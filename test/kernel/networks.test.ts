@@ -170,3 +170,26 @@ test('a configuration network lends its settings, and cannot go while it does', 
   await stage.docker('network', 'rm', 'copy');
   await stage.docker('network', 'rm', 'template');
 });
+
+test('the bridge has the name and MTU that were asked for, the containers’ links their prefix', async () => {
+  const options = ['bridge.name=mine0', 'container_iface_prefix=lan', 'driver.mtu=1234'];
+  await stage.docker('network', 'create', ...options.flatMap((its) => ['-o', `com.docker.network.${its}`]), 'dressed');
+  const link = await stage.docker(
+    'run',
+    '--rm',
+    '--network',
+    'dressed',
+    'busybox:1.36',
+    'ip',
+    '-o',
+    'link',
+    'show',
+    'lan0',
+  );
+  expect(link).toContain('mtu 1234');
+  await stage.docker('run', '-d', '--name', 'wearer', '--network', 'dressed', 'busybox:1.36', 'sleep', '1000');
+  expect((await stage.onHost('ip', ['-o', 'link', 'show', 'master', 'mine0'])).stdout).toMatch(/veth.* mtu 1234 /);
+  await stage.docker('rm', '-f', 'wearer');
+  await stage.docker('network', 'rm', 'dressed');
+  expect((await stage.onHost('ip', ['link', 'show', 'mine0'])).code).not.toBe(0);
+});

@@ -165,7 +165,9 @@ test('400 an id that begins several', async () => {
     ),
   );
   const all = [...ids, ...(await stage.docker('network', 'ls', '-q', '--no-trunc')).split('\n')];
-  const digit = [...'0123456789abcdef'].find((first) => new Set(all.filter((id) => id.startsWith(first))).size > 1)!;
+  const digit = '0123456789abcdef'
+    .split('')
+    .find((first) => new Set(all.filter((id) => id.startsWith(first))).size > 1)!;
   const count = new Set(all.filter((id) => id.startsWith(digit))).size;
   const { status, body } = await api.call('GET', `/networks/${digit}`);
   expect([status, body]).toEqual([
