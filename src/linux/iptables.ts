@@ -1,6 +1,6 @@
 /** iptables-restore, one process for many transactions. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import type { Family } from '../core/firewall/rule.ts';
 import * as ffi from './ffi.ts';
 
@@ -72,7 +72,7 @@ class Conversation {
     try {
       this.#process = spawn(tool, ['--noflush', '--wait', '--verbose'], { stdio: [itsInput, itsOutput, itsOutput] });
     } finally {
-      for (const fd of [itsInput, itsOutput]) closeSync(fd);
+      for (const fd of [itsInput, itsOutput]) ffi.close(fd);
     }
     // It ends with its input: nobody need wait for it.
     this.#process.unref();
@@ -112,8 +112,8 @@ class Conversation {
   close(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    closeSync(this.#input);
-    closeSync(this.#output);
+    ffi.close(this.#input);
+    ffi.close(this.#output);
   }
 
   #write(text: string): void {
