@@ -44,7 +44,7 @@ export interface Kernel {
    * after taking back what was done.
    */
   apply(steps: readonly Step<KernelObject>[]): Promise<void>;
-  /** Everything that is really there, foreign objects included, in the shape of what is asked for. */
+  /** What is really there, foreign objects too (but of nftables only our own tables), in the shape of what is asked for. */
   observe(scope: Scope): Promise<readonly KernelObject[]>;
   /**
    * Calls `changed` (coalesced) after links, addresses, routes or rules of `namespace` changed, by

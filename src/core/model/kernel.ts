@@ -1,10 +1,18 @@
 /** The Kernel port in memory: the engine runs on it in tests, in a browser, without root. */
 import { KernelError, type Kernel, type Presence, type Scope } from '../engine/kernel.ts';
-import { isNftStep } from '../firewall/nftables/transaction.ts';
+import { TABLE } from '../firewall/nftables/sheet.ts';
+import { isNftObject, isNftStep } from '../firewall/nftables/transaction.ts';
 import type { FirewallStep } from '../firewall/restore.ts';
 import type { Family, Table } from '../firewall/rule.ts';
 import { key } from '../plan/key.ts';
-import type { AddressObject, KernelObject, Namespace, NamespaceObject, RouteObject } from '../plan/object.ts';
+import type {
+  AddressObject,
+  KernelObject,
+  Namespace,
+  NamespaceObject,
+  NftObject,
+  RouteObject,
+} from '../plan/object.ts';
 import type { LinkObject, SysctlObject } from '../plan/object.ts';
 import type { Step } from '../plan/step.ts';
 import type { Linux, Listener } from './linux.ts';
@@ -59,7 +67,7 @@ export class ModelKernel implements Kernel {
 
   async observe(scope: Scope): Promise<readonly KernelObject[]> {
     this.#refuseClosed();
-    return observe(this.#state, scope);
+    return observe(this.#state, scope).filter((object) => !isNftObject(object) || tableOf(object) === TABLE);
   }
 
   watch(namespace: Namespace, changed: (links: readonly string[]) => void): { close(): void } {
@@ -158,6 +166,8 @@ export class ModelKernel implements Kernel {
     if (this.#closed) throw new Error('the kernel port is closed');
   }
 }
+
+const tableOf = (object: NftObject): string => (object.kind === 'nft-table' ? object.name : object.table);
 
 function isFirewall(step: KernelStep): step is FirewallStep {
   return step.object.kind === 'chain' || step.object.kind === 'rule';

@@ -6,7 +6,7 @@
  * that go. A chain's rules are written together. New tables and sets are declared before, apart.
  */
 import type {
-  Desired,
+  HostObject,
   NftChainObject,
   NftElementObject,
   NftObject,
@@ -30,7 +30,7 @@ export function isNftStep(step: Step): step is NftStep {
   return isNftObject(step.object);
 }
 
-export function isNftObject(object: Step['object']): object is Desired<NftObject> {
+export function isNftObject<T extends HostObject>(object: T): object is T & NftObject {
   switch (object.kind) {
     case 'nft-table':
     case 'nft-set':
