@@ -52,6 +52,17 @@ describe('what is broken is said, and nothing else', () => {
       'iptables -t filter -D FORWARD 1',
     ],
     [
+      'a rule that has met no packet yet is in the way',
+      {
+        iptables: insert(
+          '[0:0] -A DOCKER-USER -i eth0 -p tcp -m tcp --dport 5000 -j DROP',
+          '[9:540] -A DOCKER-USER -j RETURN',
+        ),
+      },
+      'error published-ports: A new connection from outside to port 5000/tcp, which is published for tc-registry, does not get through: a rule of filter DOCKER-USER in host drops it',
+      'iptables -t filter -D DOCKER-USER 1',
+    ],
+    [
       'the user drops in DOCKER-USER',
       { iptables: insert('[3:180] -A DOCKER-USER -i eth0 -j DROP', '[9:540] -A DOCKER-USER -j RETURN') },
       "error forward-drops: A rule of the user's own (DOCKER-USER) drops",
@@ -260,7 +271,7 @@ describe('a host of ours', () => {
     const found = await findings(SERVES, async (world) => {
       for (const name of ['c1', 'c2', 'c3', 'c4']) await world.run(name, { network: 'lab' });
     });
-    expect(found).toEqual(['error exhausted: 5 of the 5 addresses that lab has for containers are in use.']);
+    expect(found).toEqual(['error exhausted: All addresses that lab has for containers are in use: 5 of 5.']);
   });
 
   test('pools that are used up are found', async () => {

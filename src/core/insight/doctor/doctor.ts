@@ -11,6 +11,7 @@ import { mtu } from './checks/mtu.ts';
 import { names } from './checks/names.ts';
 import { noWayOut } from './checks/no-way-out.ts';
 import { overlappingRoutes } from './checks/overlapping-routes.ts';
+import { publishedPorts } from './checks/published-ports.ts';
 import { reversePath } from './checks/reverse-path.ts';
 import { secondBaseChain } from './checks/second-base-chain.ts';
 import { staleRules } from './checks/stale-rules.ts';
@@ -45,9 +46,23 @@ export function examine(facts: Facts, about?: string): readonly Finding[] {
   const findings = Object.entries(CHECKS).flatMap(([check, look]) =>
     look(facts).map((finding): Finding => ({ check, ...finding })),
   );
-  return findings
+  return [...findings, ...unexplained(facts, findings, about)]
     .filter((finding) => about === undefined || isAbout(finding, about, facts))
     .toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+}
+
+/** So many published ports are walked to on a host as a whole. */
+const WALKS = 50;
+
+/** Ports that are not reached, though no finding says why. */
+function unexplained(facts: Facts, findings: readonly Finding[], about: string | undefined): Finding[] {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  const containers = facts.containers.filter(({ name, bindings }) => {
+    if (errors.some((error) => isAbout(error, name, facts))) return false;
+    return about === undefined || about === name || bindings.some(({ hostPort }) => String(hostPort) === about);
+  });
+  if (containers.reduce((count, { bindings }) => count + bindings.length, 0) > WALKS) return [];
+  return publishedPorts({ ...facts, containers }).map((finding) => ({ check: 'published-ports', ...finding }));
 }
 
 function isAbout({ concerns }: Finding, about: string, { containers }: Facts): boolean {

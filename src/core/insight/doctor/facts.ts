@@ -10,6 +10,9 @@ import type { Entry } from '../explain/entry.ts';
 import { explainSnapshot } from '../explain/snapshot.ts';
 import { infer } from '../foreign/docker/infer.ts';
 import { HOST, type EngineSnapshot, type Snapshot } from '../snapshot/snapshot.ts';
+import { traceStage, type TraceStage } from '../snapshot/trace.ts';
+import type { TraceQuestion } from '../trace/question.ts';
+import { trace, type Trace } from '../trace/trace.ts';
 
 export interface NetworkFacts {
   readonly name: string;
@@ -63,6 +66,8 @@ export interface Facts {
   readonly entries: readonly Entry[];
   /** Undefined on a host that is not ours. */
   readonly engine: EngineSnapshot | undefined;
+  /** Walks a packet through this host. Throws TraceError. */
+  readonly trace: (question: TraceQuestion) => Trace;
 }
 
 export function factsOf(snapshot: Snapshot): Facts {
@@ -78,7 +83,16 @@ export function factsOf(snapshot: Snapshot): Facts {
   const { rules, chains } = seen(texts, owners);
   const { engine } = snapshot;
   const its = engine ? ours(engine, linux.namespaces) : theirs(snapshot, host, rules);
-  return { host, rules, chains, entries, engine, ...its };
+  return { host, rules, chains, entries, engine, ...its, trace: tracerOf(snapshot) };
+}
+
+/** The stage is set when the first question comes. */
+function tracerOf(snapshot: Snapshot): Facts['trace'] {
+  let stage: TraceStage | undefined;
+  return (question) => {
+    stage ??= traceStage(snapshot);
+    return trace(question, stage.linux, stage.places);
+  };
 }
 
 function ruleId(rule: Rule): string {

@@ -27,7 +27,10 @@ function addresses({ engine, containers }: Facts) {
       return [
         {
           severity: used >= room ? ('error' as const) : ('warning' as const),
-          what: `${used} of the ${room} addresses that ${name} has for containers are in use.`,
+          what:
+            used >= room
+              ? `All addresses that ${name} has for containers are in use: ${used} of ${room}.`
+              : `${used} of the ${room} addresses that ${name} has for containers are in use.`,
           proof: [`${pool.ipRange ?? pool.subnet}: ${used} containers`],
           first: `passerelle network create --subnet LARGER ${name}-2`,
           concerns: { networks: [name] },
