@@ -151,6 +151,22 @@ describe('a run', () => {
     await runtime.remove(container.id);
   });
 
+  test('that died before it was started cannot be', async () => {
+    const container = sh('echo no');
+    await runtime.prepare(container);
+    process.kill(await runtime.create({ container, networkNamespace: null }), 'SIGKILL');
+    await expect(runtime.start(container.id)).rejects.toThrow('container process is already dead');
+    await runtime.clean(container.id);
+    await runtime.remove(container.id);
+  });
+
+  test('goes with the cgroups that it made in its own', async () => {
+    const container = sh('sleep 100');
+    const own = join('/sys/fs/cgroup/pids', place.top.slice('/tmp/'.length), container.id);
+    await running(container, () => mkdir(join(own, 'inner', 'most'), { recursive: true }));
+    expect(existsSync(own)).toBe(false);
+  });
+
   test.each([
     ['a name that is in no directory of PATH', ['nosuch'], 127, 'exec: "nosuch": executable file not found in $PATH'],
     ['a path without a file', ['/no/such'], 127, 'exec: "/no/such": stat /no/such: no such file or directory'],

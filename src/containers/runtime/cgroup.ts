@@ -1,10 +1,28 @@
 import { existsSync, readdirSync, rmdirSync, statfsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { isMissing, readIfPresent } from './files.ts';
 
 const MOUNT = '/sys/fs/cgroup';
 const CGROUP2_MAGIC = 0x63677270;
+/** How often the removal of a directory is tried whose last process the kernel has not put away yet. */
+const ATTEMPTS = 100;
+
+async function removeTree(path: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await rmdir(path);
+    } catch (error) {
+      if (isMissing(error)) return;
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || attempt === ATTEMPTS) throw error;
+      const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+      const inside = entries.filter((entry) => entry.isDirectory());
+      if (inside.length > 0) await Promise.all(inside.map(({ name }) => removeTree(join(path, name))));
+      else await pause(10);
+    }
+  }
+}
 
 /** The cgroups of all containers: one directory for each, in one tree (v2) or one a controller (v1). */
 export class Cgroups {
@@ -55,6 +73,11 @@ export class Cgroups {
     await writeFile(file, this.unified ? '0' : 'THAWED').catch((error: unknown) => {
       if (!isMissing(error)) throw error;
     });
+  }
+
+  /** Removes the container's directories, with those that its processes made in them. It has no process any more. */
+  async remove(id: string): Promise<void> {
+    await Promise.all(this.#trees.map((tree) => removeTree(join(tree, this.path(id)))));
   }
 
   /** Removes the directory that holds the containers' ones, where none is left in it. */

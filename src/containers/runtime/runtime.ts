@@ -200,7 +200,7 @@ export class ConmonRuntime implements Runtime {
 
   async start(id: string): Promise<void> {
     try {
-      await this.#oci.run(['start', id]);
+      await this.#oci.start(id, this.#running(id).monitor.ended);
     } catch (error) {
       throw error instanceof RuntimeError ? createFailure('start', error.message) : error;
     }
@@ -211,7 +211,8 @@ export class ConmonRuntime implements Runtime {
     const run = this.#runs.get(id);
     const monitor = run?.monitor ?? Monitor.find(paths.monitor);
     await this.#kill(id);
-    if (existsSync(join(this.#oci.root, id))) await this.#oci.run(['delete', '--force', id]);
+    await this.#cgroups.remove(id);
+    await this.#oci.forget(id);
     if (monitor) await Promise.race([monitor.ended, pause(DYING, undefined, { ref: false })]);
     monitor?.close();
     this.#runs.delete(id);
@@ -231,7 +232,7 @@ export class ConmonRuntime implements Runtime {
     const run = this.#runs.get(id);
     if (run) return (run.exit ??= run.monitor.ended.then(() => this.#collectExit(id)));
     // It may be about to write the exit file.
-    const monitor = this.#isWaiting(id) ? undefined : Monitor.find(this.#paths(id).monitor);
+    const monitor = this.#oci.isWaiting(id) ? undefined : Monitor.find(this.#paths(id).monitor);
     await monitor?.ended;
     return this.#collectExit(id);
   }
@@ -241,7 +242,7 @@ export class ConmonRuntime implements Runtime {
     if (known) return (await isAlive(known.process)) ? known.process.pid : null;
     const paths = this.#paths(id);
     const identity = parseIdentity((await readIfPresent(paths.identity)) ?? '');
-    if (!identity || !(await isAlive(identity)) || this.#isWaiting(id)) return null;
+    if (!identity || !(await isAlive(identity)) || this.#oci.isWaiting(id)) return null;
     const monitor = Monitor.find(paths.monitor);
     if (!monitor) return null;
     this.#runs.set(id, { process: identity, monitor, terminal: new TerminalSize(paths.run) });
@@ -319,11 +320,6 @@ export class ConmonRuntime implements Runtime {
     const run = this.#runs.get(id);
     if (!run) throw new RuntimeError(`Container ${id} is not running`);
     return run;
-  }
-
-  /** Whether the process was created and waits for its start. */
-  #isWaiting(id: string): boolean {
-    return existsSync(join(this.#oci.root, id, 'exec.fifo'));
   }
 
   /** What is mounted as /dev/shm, as `MountSources` wants it. */
