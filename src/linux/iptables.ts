@@ -33,6 +33,11 @@ export class Iptables {
     return conversation.run(text);
   }
 
+  /** Whether that process is one of these. */
+  isOwn(pid: number): boolean {
+    return [...this.#conversations.values()].some((conversation) => conversation.pid === pid);
+  }
+
   close(): void {
     for (const conversation of this.#conversations.values()) conversation.close();
     this.#conversations.clear();
@@ -78,6 +83,10 @@ class Conversation {
     this.#process.unref();
     this.#process.once('exit', () => this.close());
     this.#process.once('error', () => this.close());
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
   }
 
   /** Whether another one is to be begun. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Kernel, KernelError, type Presence, type Scope } from '../core/engine/kernel.ts';
+import { type Kernel, KernelError, type Notice, type Presence, type Scope } from '../core/engine/kernel.ts';
 import { bareStep } from '../core/plan/bare.ts';
 import type { KernelObject, Namespace } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
@@ -29,7 +29,7 @@ export class LinuxKernel implements Kernel {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   /** Those who listen, by the number of the watch that the worker has of their namespace. */
-  readonly #watches = new Map<number, Set<(links: readonly string[]) => void>>();
+  readonly #watches = new Map<number, Set<(change: Notice) => void>>();
   readonly #numbers = new Map<Namespace, number>();
   #requests = 0;
   #ended: Error | undefined;
@@ -51,10 +51,10 @@ export class LinuxKernel implements Kernel {
     return (await this.#ask({ task: 'observe', scope })) as readonly KernelObject[];
   }
 
-  watch(namespace: Namespace, changed: (links: readonly string[]) => void): { close(): void } {
+  watch(namespace: Namespace, changed: (change: Notice) => void): { close(): void } {
     // A worker that fails ends every request that is made of it; a watch has nobody to tell.
     const ignore = () => {};
-    const listener: typeof changed = (links) => changed(links);
+    const listener: typeof changed = (change) => changed(change);
     const watch = this.#numbers.get(namespace) ?? (this.#requests += 1);
     const listeners = this.#watches.get(watch) ?? new Set();
     if (listeners.size === 0) this.#ask({ task: 'watch', watch, namespace }).catch(ignore);
@@ -104,7 +104,7 @@ export class LinuxKernel implements Kernel {
 
   #receive(message: Answer): void {
     if ('watch' in message) {
-      for (const changed of this.#watches.get(message.watch) ?? []) changed(message.links);
+      for (const changed of this.#watches.get(message.watch) ?? []) changed(message.notice);
       return;
     }
     const pending = this.#pending.get(message.id);

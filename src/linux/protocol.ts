@@ -1,5 +1,5 @@
 /** What the main thread and the worker that talks to the kernel say to each other. */
-import type { Presence, Scope } from '../core/engine/kernel.ts';
+import type { Notice, Presence, Scope } from '../core/engine/kernel.ts';
 import type { Namespace } from '../core/plan/object.ts';
 
 /** What the worker is started with. */
@@ -33,4 +33,4 @@ export type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly refusal: Refusal }
   /** Something changed in the namespace of that watch. */
-  | { readonly watch: number; readonly links: readonly string[] };
+  | { readonly watch: number; readonly notice: Notice };

@@ -2,6 +2,8 @@
  * The thread that talks to the kernel: the entry of a worker, which does one task after another.
  * All waiting for the kernel is done here, so that names, proxies and the API never stand still.
  */
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { KernelError } from '../core/engine/kernel.ts';
 import { announce } from './announce.ts';
@@ -18,7 +20,7 @@ import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/socket.ts';
 import { observeObjects } from './observe.ts';
 import type { Answer, Request, Settings } from './protocol.ts';
 import { observeTables } from './tables.ts';
-import { Watch } from './watch.ts';
+import { ownIn, Watch } from './watch.ts';
 
 /** How often the watches are asked (ms). netlink sockets cannot be polled by Node. */
 const WATCH_INTERVAL = 200;
@@ -32,14 +34,19 @@ const namespaces = new Namespaces(settings.folder);
 const nft = new Nftables();
 const iptables = new Iptables();
 const watches = new Map<number, Watch>();
-const timer = setInterval(listen, WATCH_INTERVAL);
+const timer = setInterval(() => listen(), WATCH_INTERVAL);
 
 const answer = (message: Answer) => port.postMessage(message);
 
-function listen(): void {
+/** As nftables names who makes a transaction: by thread. */
+const thread = Number(basename(readlinkSync('/proc/thread-self')));
+const isOwn = (process: number): boolean => process === thread || iptables.isOwn(process);
+
+/** `steps`: what was done since the last call. */
+function listen(steps: readonly Step<KernelObject>[] = []): void {
   for (const [watch, listener] of watches) {
-    const links = listener.changed(namespaces);
-    if (links) answer({ watch, links });
+    const notice = listener.changed(namespaces, steps.length > 0 ? ownIn(listener.namespace, steps) : undefined);
+    if (notice) answer({ watch, notice });
   }
 }
 
@@ -66,7 +73,7 @@ function perform(request: Request, steps: readonly Step<KernelObject>[]): unknow
     case 'announce':
       return announce(namespaces, request.presence);
     case 'watch': {
-      const watch = new Watch(request.namespace);
+      const watch = new Watch(request.namespace, isOwn);
       watches.set(request.watch, watch);
       return void watch.changed(namespaces);
     }
@@ -84,6 +91,8 @@ function perform(request: Request, steps: readonly Step<KernelObject>[]): unknow
 
 port.on('message', (request: Request) => {
   const steps = request.task === 'apply' ? (JSON.parse(request.steps) as Step<KernelObject>[]) : [];
+  // What changed until now was somebody else's doing.
+  if (steps.length > 0) listen();
   try {
     answer({ id: request.id, value: perform(request, steps) });
     // With the port the last thing goes that keeps the thread.
@@ -94,4 +103,5 @@ port.on('message', (request: Request) => {
     const step = steps.findIndex((candidate) => candidate === refused);
     answer({ id: request.id, refusal: { message, code, step } });
   }
+  if (steps.length > 0) listen(steps);
 });

@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Notice } from '../../src/core/engine/kernel.ts';
 import { kernelContract } from '../../src/core/engine/kernel.contract.ts';
 import type { KernelObject } from '../../src/core/plan/object.ts';
 import type { Step } from '../../src/core/plan/step.ts';
@@ -222,25 +224,58 @@ describe('as other tools see it', () => {
     await kernel.apply([step('remove', SANDBOX)]);
     // The other end of the pair goes when the kernel ends the namespace, once nobody holds it.
     await expect.poll(() => onHost('ip', '-br', 'link'), { timeout: 5000 }).not.toContain('vethc');
-    expect(changes).not.toEqual([]);
+    await expect.poll(() => changes).not.toEqual([]);
     watch.close();
   });
 
   test.each([
     { what: 'link', command: ['ip', 'link', 'add', 'foreign', 'type', 'bridge'] },
-    { what: 'address', command: ['ip', 'address', 'add', '192.0.2.1/24', 'dev', 'lo'] },
-    { what: 'IPv6 address', command: ['ip', 'address', 'add', '2001:db8::1/64', 'dev', 'lo', 'nodad'] },
+    { what: 'link that goes', command: ['ip', 'link', 'delete', 'vethc'] },
+    { what: 'link that goes down', command: ['ip', 'link', 'set', 'br-c', 'down'] },
+    { what: 'link with another address', command: ['ip', 'link', 'set', 'br-c', 'address', '02:00:00:00:00:01'] },
+    { what: 'port that leaves its bridge', command: ['ip', 'link', 'set', 'vethc', 'nomaster'] },
+    { what: 'port in another mode', command: ['bridge', 'link', 'set', 'dev', 'vethc', 'hairpin', 'off'] },
+    { what: 'address that goes', command: ['ip', 'address', 'delete', '10.1.0.1/16', 'dev', 'br-c'] },
+    { what: 'route', command: ['ip', 'route', 'add', '192.0.2.0/24', 'dev', 'br-c'] },
     { what: 'rule', command: ['iptables', '-t', 'nat', '-A', 'POSTROUTING', '-j', 'MASQUERADE'] },
     { what: 'flush of the rules', command: ['iptables', '-F'] },
-    { what: 'setting', command: ['sysctl', '-qw', 'net.ipv4.ip_forward=1'] },
+    { what: 'setting', command: ['sysctl', '-qw', 'net.ipv4.ip_forward=0'] },
   ])('a watch tells of a foreign change: $what', async ({ command }) => {
+    const foreign: Notice[] = [];
+    const watch = kernel.watch('host', (notice) => void (notice.foreign && foreign.push(notice)));
+    await attach();
     await kernel.apply(RULES.map((object) => step('add', object)));
-    let changes = 0;
-    const watch = kernel.watch('host', () => (changes += 1));
+    await kernel.observe({ sandboxes: [], kinds: ['namespace'] });
+    expect(foreign).toEqual([]);
+    onHost(...command);
+    await expect.poll(() => foreign.length, { timeout: 3000 }).toBeGreaterThan(0);
+    watch.close();
+  });
+
+  test.each([
+    { what: 'address', command: ['ip', 'address', 'add', '192.0.2.1/24', 'dev', 'lo'] },
+    { what: 'IPv6 address', command: ['ip', 'address', 'add', '2001:db8::1/64', 'dev', 'lo', 'nodad'] },
+  ])('a watch tells of a new $what, which is in nobody’s way', async ({ command }) => {
+    const notices: Notice[] = [];
+    const watch = kernel.watch('host', (notice) => notices.push(notice));
     await kernel.observe({ sandboxes: [], kinds: ['namespace'] });
     onHost(...command);
-    await expect.poll(() => changes, { timeout: 3000 }).toBeGreaterThan(0);
+    await expect.poll(() => notices.length, { timeout: 3000 }).toBeGreaterThan(0);
+    expect(notices.some(({ foreign }) => foreign)).toBe(false);
     watch.close();
+  });
+
+  test('what our own changes bring about by themselves is nobody else’s', async () => {
+    const foreign: Notice[] = [];
+    const watch = kernel.watch('host', (notice) => void (notice.foreign && foreign.push(notice)));
+    await attach();
+    await kernel.apply(RULES.map((object) => step('add', object)));
+    // Carriers come, and addresses are found to be nobody else's.
+    await pause(2500);
+    await kernel.apply([...ENDPOINT].reverse().map((object) => step('remove', object)));
+    await pause(1000);
+    watch.close();
+    expect(foreign).toEqual([]);
   });
 
   test('UDP flows are forgotten by the address and port that they were sent to', async () => {

@@ -57,7 +57,7 @@ export class Allocator {
 
   /** Begins to listen for changes of the host, so that its facts need not be read each time. */
   watch(): void {
-    this.#watch = this.#context.kernel.watch('host', (links) => {
+    this.#watch = this.#context.kernel.watch('host', ({ links }) => {
       this.#isStale ||= links.some((link) => !this.#ownLinks.has(link));
     });
   }

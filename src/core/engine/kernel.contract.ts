@@ -15,7 +15,7 @@ import type {
   RuleObject,
 } from '../plan/object.ts';
 import type { Step } from '../plan/step.ts';
-import { type Kernel, KernelError } from './kernel.ts';
+import { type Kernel, KernelError, type Notice } from './kernel.ts';
 
 const SANDBOX = 'c-sandbox';
 const REASON = {
@@ -572,7 +572,11 @@ export function kernelContract(name: string, make: () => Promise<Kernel>): void 
 
     test('a watch tells of changes, and of none once it is closed', async () => {
       let changes = 0;
-      const watch = kernel.watch('host', () => (changes += 1));
+      const foreign: Notice[] = [];
+      const watch = kernel.watch('host', (notice) => {
+        changes += 1;
+        if (notice.foreign) foreign.push(notice);
+      });
       const told = async (steps: readonly Step<KernelObject>[]) => {
         const before = changes;
         await kernel.apply(steps);
@@ -582,7 +586,11 @@ export function kernelContract(name: string, make: () => Promise<Kernel>): void 
       await told([add(gateway)]);
       await told([add({ ...linkRoute, namespace: 'host', link: 'br-c' })]);
       await told([add(masquerade)]);
+      // Links learn of their carriers, and take addresses of their own, later.
+      await told([namespace, veth, inside].map(add));
+      await told([remove(veth), remove(masquerade)]);
       watch.close();
+      expect(foreign).toEqual([]);
       await kernel.observe({ sandboxes: [] });
       const before = changes;
       await kernel.apply([remove(bridge)]);

@@ -33,6 +33,14 @@ export interface Presence {
   readonly addresses: readonly string[];
 }
 
+/** That something changed. */
+export interface Notice {
+  /** The names of the links that it was about; an empty one where that is not known. */
+  readonly links: readonly string[];
+  /** Whether somebody else than `apply` may have changed what `apply` makes, or taken it away. */
+  readonly foreign: boolean;
+}
+
 /**
  * A Linux to work on: real (`src/linux`) or in memory (`src/core/model`).
  * Both pass the contract suite in `src/core/engine/kernel.contract.ts`.
@@ -48,10 +56,9 @@ export interface Kernel {
   observe(scope: Scope): Promise<readonly KernelObject[]>;
   /**
    * Calls `changed` (coalesced) after links, addresses, routes or rules of `namespace` changed, by
-   * whomever, with the names of the links that it was about; an empty one where that is not known.
-   * What changed before an `observe` is told before that one's answer.
+   * whomever. What changed before an `observe` is told before that one's answer.
    */
-  watch(namespace: Namespace, changed: (links: readonly string[]) => void): { close(): void };
+  watch(namespace: Namespace, changed: (change: Notice) => void): { close(): void };
   /** A path that a runtime can join the sandbox's network namespace by. */
   namespacePath(sandbox: string): string;
   /** Drops the conntrack entries of UDP flows to `address` (any, if empty) and `port`; returns how many. */

@@ -1,5 +1,5 @@
 /** What others do to the kernel is seen and put right; what is theirs is left alone. */
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { KernelObject, RuleObject } from '../plan/object.ts';
 import { World } from './world.fixture.ts';
 
@@ -116,6 +116,18 @@ test('the engine’s own changes are no drift', async () => {
   await world.engine.containers.restart('web');
   await world.pass(10_000);
   expect(world.log).toEqual([]);
+});
+
+test('nor a reason to look at the host', async () => {
+  const world = await scene();
+  const looks = vi.spyOn(world.kernel, 'observe');
+  await world.engine.networks.connect('bridge', 'web', {});
+  await world.engine.containers.restart('web');
+  await world.pass(10_000);
+  expect(looks.mock.calls).toEqual([]);
+  world.kernel.flush('ip', 'nat');
+  await world.pass(10_000);
+  expect(looks).toHaveBeenCalledOnce();
 });
 
 test('foreign rules, links and namespaces’ neighbours stay; rules put before the engine’s stay behind its first', async () => {

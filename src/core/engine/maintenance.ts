@@ -71,7 +71,8 @@ export class Maintenance {
 
   watch(): void {
     const { kernel, clock, log } = this.#context;
-    this.#watch = kernel.watch('host', () => {
+    this.#watch = kernel.watch('host', ({ foreign }) => {
+      if (!foreign) return;
       this.#timer?.cancel();
       this.#changed ??= clock.milliseconds();
       const left = this.#changed + PATIENCE - clock.milliseconds();

@@ -1,5 +1,5 @@
 /** The Kernel port in memory: the engine runs on it in tests, in a browser, without root. */
-import { KernelError, type Kernel, type Presence, type Scope } from '../engine/kernel.ts';
+import { KernelError, type Kernel, type Notice, type Presence, type Scope } from '../engine/kernel.ts';
 import { TABLE } from '../firewall/nftables/sheet.ts';
 import { isNftObject, isNftStep } from '../firewall/nftables/transaction.ts';
 import type { FirewallStep } from '../firewall/restore.ts';
@@ -46,8 +46,9 @@ export class ModelKernel implements Kernel {
   readonly #failures = new Set<Failure>();
   readonly #watches = new Set<{
     readonly namespace: Namespace;
-    readonly changed: (links: readonly string[]) => void;
-    told: boolean;
+    readonly changed: (change: Notice) => void;
+    /** What is to be told in a moment: whether somebody else had to do with it. */
+    told: { foreign: boolean } | undefined;
   }>();
   #closed = false;
   /** What was announced, in its order. */
@@ -61,7 +62,7 @@ export class ModelKernel implements Kernel {
   async apply(steps: readonly KernelStep[]): Promise<void> {
     this.#refuseClosed();
     if (steps.length === 0) return;
-    this.#transact(steps);
+    this.#transact(steps, false);
     this.#lastTransaction = steps;
   }
 
@@ -70,8 +71,8 @@ export class ModelKernel implements Kernel {
     return observe(this.#state, scope).filter((object) => !isNftObject(object) || tableOf(object) === TABLE);
   }
 
-  watch(namespace: Namespace, changed: (links: readonly string[]) => void): { close(): void } {
-    const watch = { namespace, changed, told: false };
+  watch(namespace: Namespace, changed: (change: Notice) => void): { close(): void } {
+    const watch = { namespace, changed, told: undefined };
     this.#watches.add(watch);
     return { close: () => this.#watches.delete(watch) };
   }
@@ -136,7 +137,7 @@ export class ModelKernel implements Kernel {
     this.#become(next, new Set(['host']));
   }
 
-  #transact(steps: readonly KernelStep[]): void {
+  #transact(steps: readonly KernelStep[], foreign = true): void {
     const next = new KernelState(this.#state);
     for (const run of runs(steps)) {
       for (const step of run) {
@@ -147,17 +148,25 @@ export class ModelKernel implements Kernel {
       else if (run.every(isNftStep)) next.nftables.apply(run, refusal);
       else for (const step of run) perform(next, step as Step<PlainObject>);
     }
-    this.#become(next, new Set(steps.map(({ object }) => ('namespace' in object ? object.namespace : 'host'))));
+    this.#become(
+      next,
+      new Set(steps.map(({ object }) => ('namespace' in object ? object.namespace : 'host'))),
+      foreign,
+    );
   }
 
-  #become(state: KernelState, changed: ReadonlySet<Namespace>): void {
+  #become(state: KernelState, changed: ReadonlySet<Namespace>, foreign = true): void {
     this.#state = state;
     for (const watch of this.#watches) {
-      if (watch.told || !changed.has(watch.namespace)) continue;
-      watch.told = true;
+      if (!changed.has(watch.namespace)) continue;
+      if (watch.told) {
+        watch.told.foreign ||= foreign;
+        continue;
+      }
+      const told = (watch.told = { foreign });
       queueMicrotask(() => {
-        watch.told = false;
-        if (this.#watches.has(watch)) watch.changed(['']);
+        watch.told = undefined;
+        if (this.#watches.has(watch)) watch.changed({ links: [''], ...told });
       });
     }
   }

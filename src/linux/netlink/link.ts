@@ -250,7 +250,7 @@ export function listLinks(socket: NetlinkSocket): readonly Link[] {
   return socket.dump(RTM_GETLINK, header(0, undefined), encodeAttributes([mask])).map(decodeLink);
 }
 
-function decodeLink({ payload }: Message): Link {
+export function decodeLink({ payload }: Message): Link {
   const flags = readU32(payload, 8);
   const attributes = decodeAttributes(payload.subarray(HEADER));
   const info = decodeNested(attributes, IFLA_LINKINFO);
@@ -277,6 +277,10 @@ function decodeLink({ payload }: Message): Link {
     id: kind === 'vlan' ? readU16(data.get(IFLA_VLAN_ID) ?? u16(0), 0) : 0,
   };
 }
+
+/** What a bridge says of its port of that notice, besides what the port's own notices say. */
+export const portMode = ({ payload }: Message): number =>
+  decodeNested(decodeAttributes(payload.subarray(HEADER)), IFLA_PROTINFO).get(IFLA_BRPORT_MODE)?.[0] ?? 0;
 
 function decodeMode(kind: string, data: ReadonlyMap<number, Uint8Array>): string {
   if (kind === 'macvlan') return modeName(MACVLAN_MODES, readNumber(data.get(IFLA_MACVLAN_MODE) ?? u32(0)));

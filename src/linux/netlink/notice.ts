@@ -4,6 +4,7 @@ import { decodeAttributes } from './attribute.ts';
 import type { Message } from './message.ts';
 
 const AF_UNSPEC = 0;
+const AF_BRIDGE = 7;
 const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_NEWADDR = 20;
@@ -15,6 +16,10 @@ const RTM_DELNETCONF = 81;
 const IFLA_IFNAME = 3;
 const RTA_OIF = 4;
 const NETCONFA_IFINDEX = 1;
+/** NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWGEN */
+const NFT_NEWGEN = (10 << 8) | 15;
+const NFTA_GEN_PROC_PID = 2;
+const NFGENMSG = 4;
 
 /** The index of the link that a notice is about, and its name where it is told; undefined: of none, or of several. */
 export function linkOfNotice({
@@ -43,5 +48,38 @@ export function linkOfNotice({
 
 /** Whether a link is gone. A bridge tells of its family of a port that goes, before the link does. */
 export const isEndOfLink = ({ type, payload }: Message): boolean => type === RTM_DELLINK && payload[0] === AF_UNSPEC;
+
+/** The process that made a transaction of nftables, which this notice ends; undefined for the others. */
+export function processOfNotice({ type, payload }: Message): number | undefined {
+  if (type !== NFT_NEWGEN) return undefined;
+  const pid = decodeAttributes(payload.subarray(NFGENMSG)).get(NFTA_GEN_PROC_PID);
+  return pid && new DataView(pid.buffer, pid.byteOffset).getUint32(0);
+}
+
+/** Whether it tells of something that is there now: a new link, or one whose settings may have changed. */
+export const isLink = ({ type }: Message): boolean => type === RTM_NEWLINK;
+
+/** Whether it tells of forwarding and the like. */
+export const isSetting = ({ type }: Message): boolean => type === RTM_NEWNETCONF;
+
+/** A bridge tells of its ports' settings in a family of its own. */
+export const isPort = ({ type, payload }: Message): boolean => type === RTM_NEWLINK && payload[0] === AF_BRIDGE;
+
+/**
+ * Whether it tells of what somebody else did to an address or a route, or to a setting. New addresses
+ * stand in nobody's way; routes that come and go by themselves follow from something else that is told.
+ */
+export function isDeed({ type, sequence }: Message): boolean {
+  switch (type) {
+    case RTM_NEWADDR:
+    case RTM_DELNETCONF:
+      return false;
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return sequence !== 0;
+    default:
+      return true;
+  }
+}
 
 const indexed = (bytes: Uint8Array | undefined) => (bytes ? { index: readI32(bytes, 0) } : undefined);
