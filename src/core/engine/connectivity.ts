@@ -57,12 +57,13 @@ export class Connectivity {
     for (const { network } of endpoints) this.tellNetwork('connect', network, container.id);
   }
 
-  /** Takes the container's sandbox away. */
-  async close(containerId: string): Promise<void> {
+  /** Takes the container's sandbox away, in one change with what `also` does to the records. */
+  async close(containerId: string, also?: (draft: Draft) => void): Promise<void> {
     const networks = endpointsOf(this.#context.ledger, containerId).map(({ network }) => network);
     await this.#change((draft) => {
       closeSandbox(draft, containerId);
       settleLinks(draft, () => this.#allocator.nextSequence());
+      also?.(draft);
     });
     for (const network of networks) this.tellNetwork('disconnect', network, containerId);
   }

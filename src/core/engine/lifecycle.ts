@@ -9,6 +9,7 @@ import type { Context } from './context.ts';
 import { withLinkVariables } from './links.ts';
 import { findContainer } from './lookup.ts';
 import { KeyedMutex } from './mutex.ts';
+import type { Draft } from './records.ts';
 import { RuntimeError, type Exit, type StartSpec } from './runtime.ts';
 import { Waiters } from './waiters.ts';
 
@@ -285,15 +286,17 @@ export class Lifecycle {
     if (!container || !isAlive(container)) return undefined;
     this.tell(container, 'die', { exitCode: String(exit.exitCode) });
     await runtime.clean(id);
-    await this.#connectivity.close(id);
     const { exitCode, oomKilled, at: finishedAt } = exit;
-    return this.#update(id, (record) => {
-      // Asked now: it may have been stopped by its user a moment ago.
-      const { hostConfig, restartCount, state } = record;
-      const again = wantsRestart(hostConfig.RestartPolicy, { ...state, exitCode, restartCount });
-      const status = again ? 'restarting' : 'exited';
-      return { ...record, state: { ...state, status, pid: 0, exitCode, oomKilled, finishedAt } };
-    });
+    await this.#connectivity.close(id, (draft) =>
+      put(draft, id, (record) => {
+        // Asked now: it may have been stopped by its user a moment ago.
+        const { hostConfig, restartCount, state } = record;
+        const again = wantsRestart(hostConfig.RestartPolicy, { ...state, exitCode, restartCount });
+        const status = again ? 'restarting' : 'exited';
+        return { ...record, state: { ...state, status, pid: 0, exitCode, oomKilled, finishedAt } };
+      }),
+    );
+    return ledger.container.get(id);
   }
 
   #scheduleRestart(container: ContainerRecord): void {
@@ -368,14 +371,15 @@ export class Lifecycle {
   }
 
   async #update(id: string, next: (record: ContainerRecord) => ContainerRecord): Promise<ContainerRecord> {
-    const { value } = await this.#context.transactions.change((draft) => {
-      const before = findContainer(draft, id);
-      const record = withHealth(before, next(before));
-      draft.container.put(record);
-      return record;
-    });
-    return value;
+    return (await this.#context.transactions.change((draft) => put(draft, id, next))).value;
   }
+}
+
+function put(draft: Draft, id: string, next: (record: ContainerRecord) => ContainerRecord): ContainerRecord {
+  const before = findContainer(draft, id);
+  const record = withHealth(before, next(before));
+  draft.container.put(record);
+  return record;
 }
 
 /** Swallows refusals of one kind. */
