@@ -9,6 +9,8 @@ import type { Gathered } from './texts.ts';
 /** Takes snapshots: what the API's answers about the host are made from. */
 export interface Snapshots {
   take(): Promise<Snapshot>;
+  /** What the tools print on the host alone. */
+  host(): Promise<NamespaceTexts>;
 }
 
 export interface SnapshotsOptions {
@@ -28,6 +30,10 @@ export class HostSnapshots implements Snapshots {
 
   constructor(options: SnapshotsOptions) {
     this.#options = options;
+  }
+
+  async host(): Promise<NamespaceTexts> {
+    return (await this.#options.gather()).texts;
   }
 
   async take(): Promise<Snapshot> {

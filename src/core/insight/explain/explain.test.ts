@@ -8,6 +8,7 @@ import { explain } from './explain.ts';
 import { readPasted } from './listing.ts';
 import { printExplanation } from './print.ts';
 import { select } from './select.ts';
+import { explainEngine } from './snapshot.ts';
 
 const golden = (name: string): string => join(import.meta.dirname, 'golden', name);
 
@@ -113,6 +114,29 @@ describe('a host of ours', () => {
     const web = select(entries, { container: 'web' });
     expect(new Set(web.map(({ owner }) => owner.name))).toEqual(new Set(['web', 'web on net-test']));
     expect(select(entries, { network: 'net-test' }).length).toBeGreaterThan(web.length);
+  });
+
+  test('is told with the tables of nftables that others have beside the engine', async () => {
+    const { engine } = await scene();
+    const place = { family: 'inet', table: 'firewalld' };
+    const objects = [
+      { table: { family: 'inet', name: 'firewalld' } },
+      { chain: { ...place, name: 'filter_FORWARD', type: 'filter', hook: 'forward', prio: 10, policy: 'drop' } },
+      { rule: { ...place, chain: 'filter_FORWARD', expr: [{ counter: null }, { accept: null }] } },
+      { table: { family: 'ip', name: 'guard' } },
+      { table: { family: 'ip', name: 'passerelle' } },
+    ];
+    const seen = { desired: engine.inspection.desired(), observed: await engine.inspection.observed() };
+    const entries = explainEngine(seen, { nft: JSON.stringify({ nftables: objects }) });
+    const foreign = entries.filter(({ object }) => object.kind.startsWith('nft-'));
+    expect(foreign.map(({ owner, text }) => `${owner.name}: ${text}`)).toEqual([
+      'firewalld: nft table inet firewalld',
+      'firewalld: nft chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy drop; }',
+      'unknown owner: nft table ip guard',
+    ]);
+    expect(foreign[1]?.why).toContain(
+      'It is asked at forward, and what it does not decide on is dropped. Its rules: counter accept.',
+    );
   });
 
   test.each([

@@ -1,7 +1,8 @@
 /** Who made what nobody of ours called for, and what it does. */
+import { printStatement } from '../../firewall/nft/text.ts';
 import type { Rule } from '../../firewall/rule.ts';
 import { key } from '../../plan/key.ts';
-import type { KernelObject, Reason } from '../../plan/object.ts';
+import type { KernelObject, NftChainObject, Reason } from '../../plan/object.ts';
 import { classicReasons } from './docker/classic.ts';
 import { infer, NO_NAMES, type Inferred, type Names } from './docker/infer.ts';
 import { dockerReason } from './docker/other.ts';
@@ -49,10 +50,10 @@ export class Recognizer {
       case 'nft-table':
         return named(programOfTable(object.name), `A table of nftables, ${object.family} ${object.name}.`);
       case 'nft-chain':
+        return named(programOfTable(object.table), chainSentence(object));
       case 'nft-set':
       case 'nft-element': {
-        const what =
-          object.kind === 'nft-element' ? `an element of ${object.set}` : `${object.kind.slice(4)} ${object.name}`;
+        const what = object.kind === 'nft-element' ? `an element of ${object.set}` : `the set ${object.name}`;
         return named(programOfTable(object.table), `In the table ${object.family} ${object.table}: ${what}.`);
       }
       case 'link':
@@ -94,7 +95,7 @@ export class Recognizer {
     const { target } = rule;
     if (target.kind === 'jump' || target.kind === 'goto') {
       const found = programOfChain(target.chain);
-      if (found) return { program: found.program, why: `${effect} There is ${found.what}.` };
+      if (found) return { program: found.program, why: `${effect} That chain holds ${found.what}.` };
     }
     return this.#byLink(rule, effect) ?? unknown(comment ? `${effect} Its comment: ${comment.text}` : effect);
   }
@@ -137,6 +138,15 @@ export class Recognizer {
       ? { program: found.program, why: `${upperFirst(found.what)}.` }
       : { program: HOSTS_OWN, why: "The host's own." };
   }
+}
+
+/** What a chain of nftables does: where it is asked, and its rules in nftables' own words. */
+function chainSentence({ base, rules }: NftChainObject): string {
+  const rest = base?.policy === 'drop' ? 'dropped' : 'accepted';
+  const asked = base ? `It is asked at ${base.hook}, and what it does not decide on is ${rest}.` : '';
+  const texts = rules.map(({ statements }) => statements.map(printStatement).join(' '));
+  const told = texts.length > 0 ? `Its rules: ${texts.join('; ')}.` : 'It has no rules.';
+  return [asked, told].filter((part) => part !== '').join(' ');
 }
 
 /** What a network's bridge, its address and the route to it are there for. */

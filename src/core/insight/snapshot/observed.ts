@@ -1,6 +1,7 @@
 /** A host of the model as the objects that a kernel port would have found there. */
 import { printAddress } from '../../address/address.ts';
 import { printPrefix } from '../../address/prefix.ts';
+import type { NftTable } from '../../firewall/nft/ruleset.ts';
 import { MAIN } from '../../model/route.ts';
 import type { LinuxNamespace } from '../../model/linux.ts';
 import type { Link } from '../../model/link.ts';
@@ -31,10 +32,17 @@ export function objectsOf({ links, addresses, routes, iptables, nftables }: Linu
     }
   }
   const known = new Set(iptables.map(({ family, table }) => `${family} ${table}`));
-  for (const { family, name } of nftables.tables) {
-    if (!known.has(`${family} ${name}`)) objects.push({ kind: 'nft-table', family: family as 'ip', name });
-  }
-  return objects;
+  const tables = nftables.tables.filter(({ family, name }) => !known.has(`${family} ${name}`));
+  return [...objects, ...tables.flatMap(nftObjects)];
+}
+
+/** Foreign tables are of all families, and shown as if they were of ours. */
+function nftObjects({ family, name: table, chains }: NftTable): KernelObject[] {
+  const place = { family: family as 'ip', table };
+  return [
+    { kind: 'nft-table', family: place.family, name: table },
+    ...[...chains.values()].map((chain) => ({ kind: 'nft-chain', ...place, ...chain }) as const),
+  ];
 }
 
 /** The machine's own hardware is nobody's object. */

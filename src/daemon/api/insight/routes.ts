@@ -1,8 +1,8 @@
 /** What no other engine's API tells: the host explained. */
 import { examine, isKnown } from '../../../core/insight/doctor/doctor.ts';
 import { factsOf } from '../../../core/insight/doctor/facts.ts';
-import { explain } from '../../../core/insight/explain/explain.ts';
 import { select } from '../../../core/insight/explain/select.ts';
+import { explainEngine } from '../../../core/insight/explain/snapshot.ts';
 import { traceSnapshot } from '../../../core/insight/snapshot/trace.ts';
 import { TraceError, type TraceQuestion } from '../../../core/insight/trace/question.ts';
 import { EngineError } from '../../../core/network/error.ts';
@@ -32,7 +32,8 @@ export function insightRoutes({ engine, snapshots, live }: Services): Routes {
     // What is not there is refused, in the words that are known.
     const networkName = network ? engine.networks.get(network).network.name : undefined;
     const containerName = container ? engine.containers.get(container).container.name : undefined;
-    const entries = explain(engine.inspection.desired(), await engine.inspection.observed());
+    const observed = await engine.inspection.observed();
+    const entries = explainEngine({ desired: engine.inspection.desired(), observed }, await snapshots.host());
     return json(
       select(entries, {
         ...(networkName !== undefined && { network: networkName }),

@@ -155,6 +155,7 @@ export async function startTestApi(): Promise<TestApi> {
       insecureRegistries: [],
     },
     snapshots: {
+      host: async () => ({}),
       take: async () => ({ passerelle: 1, taken: '', namespaces: {}, problems: [] }),
     },
     live: {
