@@ -96,7 +96,7 @@ describe('a rule of somebody else', () => {
       'that leads to a chain of its own',
       'filter',
       ['-A FORWARD -j ts-forward'],
-      "tailscale: All packets go on to the chain ts-forward. There is tailscale's rules for what it routes: it drops what forges a tailnet address.",
+      "tailscale: All packets go on to the chain ts-forward. That chain holds tailscale's rules for what it routes: it drops what forges a tailnet address.",
     ],
     [
       'that is signed',
