@@ -272,7 +272,7 @@ describe('as other tools see it', () => {
     await kernel.apply(RULES.map((object) => step('add', object)));
     // Carriers come, and addresses are found to be nobody else's.
     await pause(2500);
-    await kernel.apply([...ENDPOINT].reverse().map((object) => step('remove', object)));
+    await kernel.apply(ENDPOINT.toReversed().map((object) => step('remove', object)));
     await pause(1000);
     watch.close();
     expect(foreign).toEqual([]);
