@@ -59,6 +59,16 @@ export const MARKS: readonly Mark[] = [
     than: { peer: 'dockerd' },
     atLeast: { nftables: 1.2, iptables: 1.2 },
   },
+  {
+    about: 'trace over 1,000 networks and 5,000 published ports (ms)',
+    of: 'trace over 1000 networks, 5000 ports',
+    atMost: { nftables: 50, iptables: 50 },
+  },
+  {
+    about: 'parse of a save of 20,000 lines (ms)',
+    of: 'parse of a save of 20000 lines',
+    atMost: { iptables: 500 },
+  },
 ];
 
 export interface Verdict {

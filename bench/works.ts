@@ -4,6 +4,7 @@ import { connecting } from './work/connect.ts';
 import { container } from './work/container.ts';
 import { growth } from './work/growth.ts';
 import { hundred } from './work/hundred.ts';
+import { insight } from './work/insight.ts';
 import { latency } from './work/latency.ts';
 import { memory } from './work/memory.ts';
 import { names } from './work/names.ts';
@@ -26,4 +27,5 @@ export const WORKS: readonly Work[] = [
   plugins,
   restore,
   hundred,
+  insight,
 ];

@@ -85,6 +85,8 @@ export interface ReadyChain {
   readonly name: string;
   readonly length: number;
   rule(index: number): ReadyRule;
+  /** The first rule from `index` on that may match, as far as is seen at a glance; `length`: none. */
+  next(index: number, at: Moment): number;
 }
 
 export interface BaseChain {
@@ -122,7 +124,7 @@ const DEPTH = 128;
 /** Undefined: no rule decided, so the chain's caller goes on. */
 function runChain(base: BaseChain, chain: ReadyChain, at: Moment, depth: number): Decision | undefined {
   if (depth > DEPTH) throw new Error(`chain ${chain.name} jumps to itself`);
-  for (let index = 0; index < chain.length; index += 1) {
+  for (let index = chain.next(0, at); index < chain.length; index = chain.next(index + 1, at)) {
     const rule = chain.rule(index);
     const before = at.skb.packet;
     const result = rule.run(at);

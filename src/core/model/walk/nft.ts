@@ -366,6 +366,10 @@ class ReadyNftChain implements ReadyChain {
     this.#chain = chain;
   }
 
+  next(index: number): number {
+    return index;
+  }
+
   rule(index: number): ReadyRule {
     return (this.#rules[index] ??= new ReadyNftRule(this.#table, this.name, this.#chain.rules[index]!, index));
   }
