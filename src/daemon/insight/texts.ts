@@ -1,14 +1,11 @@
 /** What the tools print in a network namespace. No shell is asked. */
 import { execFile } from 'node:child_process';
-import { kept, PARTS, PROBES, type Part } from '../../core/insight/snapshot/probes.ts';
+import { kept, PARTS, PROBES, SANDBOX_PARTS, type Part } from '../../core/insight/snapshot/probes.ts';
 import type { NamespaceTexts } from '../../core/model/texts.ts';
 
 const LARGEST = 64 * 1024 * 1024;
 /** A tool that hangs must not hang the diagnosis (ms). */
 const PATIENCE = 15_000;
-
-/** Nobody keeps a sandbox's rules in the old machinery, and its flows are the host's too. */
-const SANDBOX_PARTS = PARTS.filter((part) => !part.endsWith('Legacy') && part !== 'conntrack');
 
 export interface Gathered {
   readonly texts: NamespaceTexts;

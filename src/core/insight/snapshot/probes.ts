@@ -44,6 +44,9 @@ export const PROBES: Readonly<Record<Part, readonly string[]>> = {
 
 export const PARTS = Object.keys(PROBES) as readonly Part[];
 
+/** Nobody keeps a sandbox's rules in the old machinery, and its flows are the host's too. */
+export const SANDBOX_PARTS = PARTS.filter((part) => !part.endsWith('Legacy') && part !== 'conntrack');
+
 /** Of a busy host's flows the first ones tell enough. */
 export const FLOWS = 2000;
 

@@ -1,6 +1,6 @@
 /** A short shell script that takes a snapshot on a machine without Node, with the same commands. */
-import { FORMAT, HOST } from './snapshot.ts';
-import { FLOWS, PARTS, PROBES, type Part } from './probes.ts';
+import { FORMAT, HOST, INSIDE } from './snapshot.ts';
+import { FLOWS, PARTS, PROBES, SANDBOX_PARTS, type Part } from './probes.ts';
 
 /** POSIX sh, for root. Prints the JSON of a snapshot; changes nothing. */
 export function snapshotScript(): string {
@@ -16,17 +16,23 @@ quote() {
   printf '"'
 }
 
+# Words before each command: nothing, or what enters a container's network.
+enter=
+
 # part NAME COMMAND...: "NAME": "what the command prints", if there is such a command.
 part() {
   name=$1
   shift
   command -v "$1" > /dev/null || return 0
   printf '%s\\n    "%s": ' "$comma" "$name"
-  "$@" 2> /dev/null | quote
+  case $1 in
+    sysctls | flows) "$@" ;;
+    *) $enter "$@" ;;
+  esac 2> /dev/null | quote
   comma=,
 }
 
-sysctls() { ${line('sysctls')} | sed -e 's,^/proc/sys/,,' -e 's/:/=/'; }
+sysctls() { $enter ${line('sysctls')} | sed -e 's,^/proc/sys/,,' -e 's/:/=/'; }
 flows() { command -v conntrack > /dev/null && ${line('conntrack')} | head -n ${FLOWS}; }
 
 # docker TEMPLATE COMMAND...: an object of the lines KEY VALUE that docker prints.
@@ -40,12 +46,29 @@ printf '{ "passerelle": ${FORMAT}, "taken": "%s", "problems": [],\\n' "$(date -u
 printf '  "namespaces": { "${HOST}": {'
 comma=
 ${PARTS.map(step).join('\n')}
-printf '\\n  } }'
-if command -v docker > /dev/null && docker network ls -q > /dev/null 2>&1; then
+printf '\\n  }'
+has_docker=
+command -v docker > /dev/null && docker network ls -q > /dev/null 2>&1 && has_docker=1
+if [ -n "$has_docker" ] && command -v nsenter > /dev/null; then
+  running=$(docker ps -q)
+  [ -z "$running" ] || docker inspect -f '{{.State.Pid}} {{.HostConfig.NetworkMode}} {{.Name}}' $running | while read -r pid mode container; do
+    # Those that share a network have no place of their own.
+    case $mode in host | container:*) continue ;; esac
+    enter="nsenter --net=/proc/$pid/ns/net"
+    printf ',\\n  "${INSIDE}%s": {' "\${container#/}"
+    comma=
+${SANDBOX_PARTS.map((part) => `    ${step(part)}`).join('\n')}
+    printf '\\n  }'
+  done
+fi
+printf ' }'
+if [ -n "$has_docker" ]; then
   printf ',\\n  "docker": { "networks": '
   names docker network inspect -f '{{if eq .Driver "bridge"}}{{or (index .Options "com.docker.network.bridge.name") (printf "br-%.12s" .Id)}} {{.Name}}{{end}}' $(docker network ls -q)
   printf ', "containers": '
-  names docker network inspect -f '{{range .Containers}}{{index (split .IPv4Address "/") 0}} {{.Name}}{{println}}{{end}}' $(docker network ls -q)
+  names docker network inspect -f '{{range $c := .Containers}}${ends('.Name')}{{end}}' $(docker network ls -q)
+  printf ', "addresses": '
+  names docker network inspect -f '{{$network := .Name}}{{range .Containers}}${ends('$network')}{{end}}' $(docker network ls -q)
   printf ' }'
 fi
 printf '\\n}\\n'
@@ -59,3 +82,12 @@ function step(part: Part): string {
   if (part === 'conntrack') return 'part conntrack flows';
   return `part ${part} ${line(part)}`;
 }
+
+/** A line for each address of an endpoint, with a word behind it. */
+const ends = (word: string): string =>
+  ['IPv4Address', 'IPv6Address']
+    .map(
+      (field) =>
+        `{{with .${field}}}{{index (split . "/") 0}} {{${word.startsWith('$') ? word : `$c${word}`}}}{{println}}{{end}}`,
+    )
+    .join('');

@@ -12,6 +12,8 @@ import type { Desired, KernelObject } from '../../plan/object.ts';
 
 export const FORMAT = 1;
 export const HOST = 'host';
+/** Stands before the name of a container of Docker's, for its namespace. */
+export const INSIDE = 'inside ';
 
 export interface Snapshot {
   /** The version of this format. */
@@ -57,6 +59,8 @@ export interface DockerNames {
   readonly networks: Readonly<Record<string, string>>;
   /** Address -> container. */
   readonly containers: Readonly<Record<string, string>>;
+  /** Address -> the network that it is on. */
+  readonly addresses?: Readonly<Record<string, string>>;
 }
 
 /** @throws Error that says why the text is no snapshot */

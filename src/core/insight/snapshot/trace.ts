@@ -9,7 +9,7 @@ import type { TracePlace } from '../trace/place.ts';
 import type { TraceQuestion } from '../trace/question.ts';
 import { withReasons } from '../trace/reasons.ts';
 import { trace, type Trace } from '../trace/trace.ts';
-import type { DockerNames, EngineSnapshot, Snapshot } from './snapshot.ts';
+import { INSIDE, type DockerNames, type EngineSnapshot, type Snapshot } from './snapshot.ts';
 
 /** What a question is put to. */
 export interface TraceStage {
@@ -64,12 +64,15 @@ function placeOf(
   ];
 }
 
-/** Containers that nobody looked into: they can be called, but nothing is known of what they send. */
-function dockerPlaces({ containers }: DockerNames): readonly TracePlace[] {
-  return Object.entries(containers).map(([address, name]) => ({
+/** Of containers that nobody looked into nothing is known but their addresses. */
+function dockerPlaces({ containers, addresses = {} }: DockerNames): readonly TracePlace[] {
+  const names = new Set(Object.values(containers));
+  return [...names].map((name) => ({
     name,
     aliases: [],
-    namespace: `inside ${name}`,
-    addresses: [{ network: '', address }],
+    namespace: `${INSIDE}${name}`,
+    addresses: Object.entries(containers)
+      .filter(([, its]) => its === name)
+      .map(([address]) => ({ network: addresses[address] ?? '', address })),
   }));
 }

@@ -67,7 +67,7 @@ export function probeOf(question: TraceQuestion, linux: Linux, places: readonly 
     protocol,
     sourcePort: SOURCE_PORT,
     destinationPort: target.port,
-    ...(question.state && { state: question.state }),
+    ...(question.state && { state: question.state, isConnected: question.state === 'established' }),
   };
 }
 

@@ -58,6 +58,16 @@ function linux(backend: 'iptables' | 'nftables') {
 describe.each(['iptables', 'nftables'] as const)('over %s', (backend) => {
   const model = linux(backend);
 
+  test('a later packet of a connection passes where its first one does, a stray one does not', () => {
+    const ask = (from: string, to: string, state: 'established' | 'invalid') => {
+      const { verdict, way } = trace({ from, to, state }, model, PLACES);
+      return [verdict, way.outcome];
+    };
+    expect(ask('world', 'host:8080', 'established')).toEqual(['pass', 'answered']);
+    expect(ask('job', 'web:80', 'established')).toEqual(['pass', 'answered']);
+    expect(ask('world', 'host:8080', 'invalid')).toEqual(['block', 'ECONNREFUSED']);
+  });
+
   test.each([
     ['world', 'host:8080', 'pass', 'answered'],
     ['world', 'host:8081', 'block', 'ECONNREFUSED'],

@@ -73,6 +73,11 @@ function deliverTcp(run: Run, space: Space, inLink: string, skb: Skb): End {
   const { packet } = skb;
   const { name } = space.namespace;
   const begins = packet.flags.includes('SYN') && !packet.flags.includes('ACK') && !packet.flags.includes('RST');
+  if (run.isConnected && !begins && !packet.flags.includes('RST')) {
+    run.answer = { namespace: name, packet: { ...backwards(packet), flags: ['ACK'] }, tracked: undefined };
+    const text = `the connection's socket in ${name} takes it`;
+    return run.end(space, skb, { kind: 'accepted', link: inLink, text }, 'socket');
+  }
   const asks = begins || !(packet.flags.includes('ACK') || packet.flags.includes('RST'));
   const listener = asks ? listenerFor(run, space, inLink, packet) : undefined;
   if (listener && !begins) {

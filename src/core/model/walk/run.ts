@@ -34,6 +34,8 @@ export class Run {
   given: 'new' | 'established' | 'invalid' | undefined;
   /** Neighbours that were found on the way, or made themselves known by asking. */
   readonly neighbours = new Set<string>();
+  /** The sockets of both ends have the connection. */
+  isConnected = false;
   readonly assumesListeners: boolean;
   #hops = 0;
   readonly #spaces = new Map<string, Space>();

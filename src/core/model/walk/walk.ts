@@ -29,7 +29,7 @@ export interface Probe {
   readonly protocol: number;
   readonly sourcePort: number;
   readonly destinationPort: number;
-  /** TCP; absent: SYN, or ACK where `state` is `established`. */
+  /** TCP; absent: SYN; ACK where `state` is `established`, and FIN,ACK where it is `invalid`. */
   readonly flags?: readonly TcpFlag[];
   /** Absent: an echo request, where the protocol is ICMP. */
   readonly icmp?: Icmp;
@@ -39,6 +39,8 @@ export interface Probe {
   readonly mark?: number;
   /** What connection tracking makes of it; `established`: the second packet of a flow that was let through. */
   readonly state?: 'new' | 'established' | 'invalid';
+  /** The sockets of both ends have the connection that an established packet is of. */
+  readonly isConnected?: boolean;
   /** Where sockets are not known, somebody listens: without it that forks the walk. */
   readonly assumesListeners?: boolean;
 }
@@ -164,8 +166,10 @@ function walkOnce(linux: Linux, probe: Probe, choices: Choices): Way {
   const flags = packet.protocol === TCP ? (['SYN'] as const) : packet.flags;
   const opened = follow(run, probe, { ...packet, flags, ttl: MAX_TTL, size: 60 });
   const isOpen = opened.outcome === 'answered' || opened.outcome === 'left';
-  run.given = probe.state;
-  return follow(isOpen ? run : begin(), probe, packet);
+  const next = isOpen ? run : begin();
+  next.given = probe.state;
+  next.isConnected = probe.isConnected ?? false;
+  return follow(next, probe, packet);
 }
 
 function follow(run: Run, probe: Probe, packet: Packet): Way {
@@ -241,10 +245,12 @@ export function said({ protocol, flags, icmp }: Packet): Outcome {
   return { errno: icmp.type === 1 ? (ERRORS6[icmp.code] ?? 'EACCES') : icmp.type === 2 ? 'EMSGSIZE' : 'EHOSTUNREACH' };
 }
 
+const FLAGS = { new: ['SYN'], established: ['ACK'], invalid: ['FIN', 'ACK'] } as const;
+
 function draftOf(probe: Probe): Packet {
   const { destination, protocol } = probe;
   const isIcmp = protocol === ICMP || protocol === ICMP6;
-  const flags = probe.flags ?? (probe.state === 'established' ? ['ACK'] : ['SYN']);
+  const flags = probe.flags ?? FLAGS[probe.state ?? 'new'];
   return {
     source: probe.source ?? { version: destination.version, words: [0, 0, 0, 0] },
     destination,
