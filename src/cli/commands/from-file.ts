@@ -1,12 +1,18 @@
 /** `--snapshot FILE`: a host that is not here. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { snapshotFromPaste } from '../../core/insight/snapshot/paste.ts';
 import { readSnapshot, type Snapshot } from '../../core/insight/snapshot/snapshot.ts';
 import { ExitError, type Context } from '../command.ts';
 import { text } from '../flags.ts';
 
 export const SNAPSHOT_FLAG = {
-  snapshot: text("Look at a snapshot instead of the daemon's host", { placeholder: 'file' }),
+  snapshot: text(
+    "Look at a snapshot instead of the daemon's host, or at pasted outputs of iptables-save, nft -j and ip; - is the input",
+    {
+      placeholder: 'file',
+    },
+  ),
 };
 
 /** The text of a file, or of the standard input for `-`. */
@@ -28,6 +34,8 @@ export async function snapshotFrom(context: Context, path: string): Promise<Snap
   try {
     return readSnapshot(content);
   } catch (error) {
+    const pasted = snapshotFromPaste(content);
+    if (pasted) return pasted;
     throw new ExitError(`${path}: ${(error as Error).message}`);
   }
 }

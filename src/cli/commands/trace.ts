@@ -39,6 +39,7 @@ export const trace = command({
     ],
     ['trace -v --from web --to 1.1.1.1/icmp', 'With everything on the way'],
     ['trace --live --from web --to db:5432', 'Try it too; ends in 3 if it goes otherwise than predicted'],
+    ['trace --snapshot paste.txt --to 192.0.2.1:80', 'On what somebody pasted: iptables-save, ip addr, ip route'],
     ['trace --snapshot host.json --to 192.0.2.1:80', 'On a host that is not here'],
   ],
   async run(context, { flags }) {

@@ -69,6 +69,9 @@ export function readSnapshot(text: string): Snapshot {
   try {
     value = JSON.parse(text) as typeof value;
   } catch (error) {
+    if (!/^\s*\{/.test(text)) {
+      throw new Error('it is no snapshot, and no output of iptables-save, nft -j or ip is in it', { cause: error });
+    }
     throw new Error(`it is no snapshot: ${String(error)}`, { cause: error });
   }
   if (typeof value !== 'object' || value === null || value.passerelle === undefined) {

@@ -12,12 +12,13 @@ export const OUTCOMES: Readonly<Record<string, string>> = {
 
 /** Ends in a line feed. */
 export function printTrace(trace: Trace, verbosity: Verbosity): string {
-  const { question, verdict, reason, assumptions, missing, way, others } = trace;
+  const { question, verdict, reason, assumptions, problems = [], missing, way, others } = trace;
   const lines = [`${question.from} to ${question.to}: ${verdict.toUpperCase()}`, `  ${reason}`];
   if (verdict !== 'unknown') {
     lines.push(`  ${OUTCOMES[way.outcome] ?? `the sender is told ${way.outcome}`}`);
   }
   for (const assumption of assumptions) lines.push(`  assumed: ${assumption}`);
+  for (const problem of problems) lines.push(`  not read: ${problem}`);
   if (missing) {
     lines.push(`  missing: ${missing.fact}`);
     if (missing.rule !== undefined) lines.push(`  asked by: ${missing.rule}`);

@@ -64,6 +64,8 @@ export interface Trace {
   readonly verdict: Walked['verdict'];
   readonly reason: string;
   readonly assumptions: readonly string[];
+  /** What could not be read of what was given: absent where all could. */
+  readonly problems?: readonly string[];
   /** Unknown only: the fact that decides, and the rule that asks for it. */
   readonly missing?: { readonly fact: string; readonly rule?: string };
   readonly way: TracedWay;
