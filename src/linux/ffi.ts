@@ -37,6 +37,18 @@ const NAMES = getSystemErrorMap();
 /** Node's own table stops at the errors that libuv has: no EINPROGRESS. */
 const OTHER_NAMES = new Map(Object.entries(constants.errno).map(([name, errno]) => [errno, name]));
 
+const execveFunction = libc.func('int execve(const char *path, const char **arguments, const char **environment)') as (
+  path: string,
+  arguments_: readonly (string | null)[],
+  environment: readonly (string | null)[],
+) => number;
+/** Runs another program in this process. Returns only if it fails: false. */
+export function execve(path: string, words: readonly string[], environment: NodeJS.ProcessEnv): false {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  execveFunction(path, [...words, null], [...variables, null]);
+  return false;
+}
+
 /** The error's name and text for an errno value. */
 export function describeErrno(errno: number): { readonly code: string; readonly text: string } {
   return {

@@ -1,6 +1,6 @@
 /** The daemon as who runs it meets it: start, stop, refusals, the socket, versions of the API. */
 import { spawn } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Stage } from '../../scripts/stage.ts';
@@ -33,6 +33,21 @@ async function ask(method: string, path: string, body?: unknown): Promise<{ stat
   const at = stdout.lastIndexOf('\n');
   return { status: Number(stdout.slice(at + 1)), body: stdout.slice(0, at).trim() };
 }
+
+test('its process is told to keep little memory, and does not tell those that it starts', async () => {
+  const of = async (pid: number | string, file: string) =>
+    (await readFile(`/proc/${pid}/${file}`, 'utf8')).split('\0').join(' ');
+  const daemon = stage.daemonPid!;
+  expect(await of(daemon, 'cmdline')).toMatch(/--max-semi-space-size=\d+ .*passerelle\.js daemon --host/);
+  expect(await of(daemon, 'environ')).toContain('MALLOC_');
+  // It serves every change of the rules.
+  const started = await Promise.all(
+    (await readdir(`/proc/${daemon}/task`)).map((task) => of(daemon, `task/${task}/children`)),
+  );
+  for (const child of started.join(' ').split(' ').filter(Boolean)) {
+    expect(await of(child, 'environ')).not.toContain('MALLOC_');
+  }
+});
 
 describe('the API', () => {
   test('listens on a socket that only its owner and group may use', async () => {

@@ -53,6 +53,8 @@ export const daemon = command({
     const { 'config-file': file, ...options } = flags as Readonly<Record<string, readonly string[]>>;
     const chosen = Object.fromEntries(Object.entries(options).filter(([name]) => given.has(name)));
     // The engine itself is loaded for nothing less, so not for help.
+    const { startFrugally } = await import('../../daemon/frugal.ts');
+    startFrugally();
     const { runDaemon } = await import('../../daemon/main.ts');
     try {
       return await runDaemon(await loadConfig(chosen, file?.[0]), { version: VERSION });
