@@ -10,6 +10,7 @@ import { openDockerd } from './engines/dockerd.ts';
 import type { Engine, EngineOptions } from './engines/engine.ts';
 import { openPasserelle } from './engines/passerelle.ts';
 import { describeMachine } from './machine.ts';
+import { removeNamespaces } from './process.ts';
 import { printMarkdown, printText } from './report.ts';
 import { type Peer, Sheet, type Unit } from './sheet.ts';
 import type { Bench, Note, Work } from './work.ts';
@@ -33,6 +34,18 @@ if (process.platform !== 'linux' || process.getuid?.() !== 0) {
   process.exit(1);
 }
 
+let interrupted = false;
+let closing: Promise<void> | undefined;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (interrupted) process.exit(130);
+    interrupted = true;
+    say(`${signal}: clearing up; once more to leave all as it is`);
+    // Without its engines what is under way fails, and clears up on its way out.
+    closing = closeAll();
+  });
+}
+
 const say = (message: string): void => console.error(message);
 const sheet = new Sheet();
 /** The engines that all pieces of work share, and those of the present one. */
@@ -43,6 +56,7 @@ async function open(engines: Engine[], peers: readonly Peer[], settings?: Engine
   // The namespaces of both sets are there at the same time.
   const name = engines === shared ? 'bench' : 'bench-own';
   for (const peer of peers) {
+    if (interrupted) throw new Error('interrupted');
     if (peer !== 'dockerd' && peer !== 'iptables' && peer !== 'nftables') throw new Error(`${peer} has no daemon`);
     const engine = await (peer === 'dockerd' ? openDockerd(name, settings) : openPasserelle(name, peer, settings));
     engines.push(engine);
@@ -50,10 +64,11 @@ async function open(engines: Engine[], peers: readonly Peer[], settings?: Engine
   return engines;
 }
 
+/** One that cannot be closed does not keep the others from it. */
 async function close(engines: Engine[]): Promise<void> {
   for (const engine of engines.splice(0)) {
     engine.api.close();
-    await engine.close();
+    await engine.close().catch((error: unknown) => say(`${engine.name}: ${String(error)}`));
   }
 }
 
@@ -83,15 +98,6 @@ function benchFor(work: Work): Bench {
   };
 }
 
-let interrupted = false;
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => {
-    interrupted = true;
-    say(`${signal}: clearing up`);
-    void closeAll().finally(() => process.exit(130));
-  });
-}
-
 const wanted = WORKS.filter(({ name, quick }) =>
   options.only.length > 0 ? options.only.includes(name) : quick || !options.quick,
 );
@@ -119,7 +125,8 @@ async function write(): Promise<void> {
   await writeFile(join(folder, 'results.svg'), drawChart(sheet));
 }
 
-if (!interrupted) {
-  await closeAll();
-  console.log(printText(sheet));
-}
+await closing;
+await closeAll();
+await removeNamespaces();
+if (!interrupted) console.log(printText(sheet));
+process.exit(interrupted ? 130 : undefined);

@@ -66,3 +66,13 @@ export class Server {
     await ended;
   }
 }
+
+/** Removes the namespaces that are named after this process: what was interrupted may have left some. */
+export async function removeNamespaces(): Promise<void> {
+  const listed = await run('ip', ['netns', 'list']);
+  const ours = listed
+    .split('\n')
+    .map((line) => line.split(' ')[0]!)
+    .filter((name) => name.startsWith('bench-') && name.split('-').includes(String(process.pid)));
+  for (const name of ours) await run('ip', ['netns', 'delete', name]);
+}

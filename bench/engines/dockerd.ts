@@ -8,11 +8,16 @@ import { answering } from './ready.ts';
 
 export async function openDockerd(name: string, { flags = [] }: EngineOptions = {}): Promise<Engine> {
   const dockerd = await Dockerd.start(`${name}-dockerd`, flags);
-  const archive = join(dockerd.directory, 'busybox.tar');
-  await writeBusyboxArchive(archive);
-  const { code, stderr } = await dockerd.docker('load', '-i', archive);
-  if (code !== 0) throw new Error(`dockerd: ${stderr}`);
-  await run('ip', ['-n', dockerd.world, 'address', 'add', '198.51.100.2/24', 'dev', 'uplink0']);
+  try {
+    const archive = join(dockerd.directory, 'busybox.tar');
+    await writeBusyboxArchive(archive);
+    const { code, stderr } = await dockerd.docker('load', '-i', archive);
+    if (code !== 0) throw new Error(`dockerd: ${stderr}`);
+    await run('ip', ['-n', dockerd.world, 'address', 'add', '198.51.100.2/24', 'dev', 'uplink0']);
+  } catch (error) {
+    await dockerd.close();
+    throw error;
+  }
   return {
     name: 'dockerd',
     api: new Api(dockerd.socket, CONNECTIONS),

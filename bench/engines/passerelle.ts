@@ -13,10 +13,15 @@ export async function openPasserelle(
   const stage = await Stage.set(`${name}-${backend}`);
   // Ours always lets containers live on.
   const options = ['--firewall-backend', backend, ...flags.filter((flag) => flag !== '--live-restore')];
-  await stage.startDaemon(...options);
-  const archive = join(stage.directory, 'busybox.tar');
-  await writeBusyboxArchive(archive);
-  await stage.docker('load', '-i', archive);
+  try {
+    await stage.startDaemon(...options);
+    const archive = join(stage.directory, 'busybox.tar');
+    await writeBusyboxArchive(archive);
+    await stage.docker('load', '-i', archive);
+  } catch (error) {
+    await stage.close();
+    throw error;
+  }
   return {
     name: backend,
     api: new Api(stage.socket, CONNECTIONS),

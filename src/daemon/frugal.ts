@@ -6,23 +6,22 @@
 import { execve, tryFcntl } from '../linux/ffi.ts';
 
 /** Young objects' room, in each thread (MB): V8's own is 16. */
-const FLAG = '--max-semi-space-size';
-const FLAG_VALUE = 2;
+const FLAG = '--max-semi-space-size=2';
 
 const F_SETFD = 2;
 
 /** Large buffers are given back when they are freed, and threads share what small ones come from. */
 const VARIABLES = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_ARENA_MAX: '2' } as const;
 
-/** To be called before anything is opened. Returns when the process is as it should be, or as its user wants it. */
+/** To be called before anything is opened. Returns when the process is as it should be, or if its user has given Node options. */
 export function startFrugally(): void {
   const { execPath, execArgv, argv, env, platform } = process;
   if (platform !== 'linux') return;
-  if (!`${execArgv.join(' ')} ${env['NODE_OPTIONS'] ?? ''}`.includes(FLAG)) {
+  if (execArgv.length === 0 && env['NODE_OPTIONS'] === undefined) {
     // Node has marked them to be closed here.
     for (const fd of [0, 1, 2]) tryFcntl(fd, F_SETFD, 0);
     // Where it fails the daemon is none the worse.
-    execve(execPath, [execPath, ...execArgv, `${FLAG}=${FLAG_VALUE}`, ...argv.slice(1)], { ...env, ...VARIABLES });
+    execve(execPath, [execPath, FLAG, ...argv.slice(1)], { ...env, ...VARIABLES });
   }
   // They are meant for this process only, not for those that it starts.
   for (const [name, value] of Object.entries(VARIABLES)) if (env[name] === value) delete env[name];
