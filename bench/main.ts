@@ -5,7 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { drawChart } from './chart.ts';
+import { CHARTS, drawChart } from './chart.ts';
 import { openDockerd } from './engines/dockerd.ts';
 import type { Engine, EngineOptions } from './engines/engine.ts';
 import { openPasserelle } from './engines/passerelle.ts';
@@ -122,7 +122,10 @@ for (const work of wanted) {
 async function write(): Promise<void> {
   const folder = resolve(import.meta.dirname, '..', 'bench');
   await writeFile(join(folder, 'RESULTS.md'), printMarkdown(sheet, wanted, machine));
-  await writeFile(join(folder, 'results.svg'), drawChart(sheet));
+  for (const chart of CHARTS) {
+    const picture = drawChart(sheet, chart);
+    if (picture !== undefined) await writeFile(join(folder, chart.file), picture);
+  }
 }
 
 await closing;

@@ -12,14 +12,13 @@ export const restore: Work = {
   name: 'restore',
   about:
     `The daemon is started again over ${NETWORKS} networks and ${CONTAINERS} running containers with ` +
-    `${ENDPOINTS} endpoints, measured until its API answers. Memory before and after.`,
+    `${ENDPOINTS} endpoints, measured until its API answers. Its memory with them.`,
   quick: false,
   async run(bench) {
     const engines = await bench.open(['dockerd', 'iptables', 'nftables'], {
       flags: [...MANY_NETWORKS, '--live-restore'],
     });
     for (const engine of engines) {
-      bench.note('memory of the daemon, idle', engine.name, 'MB', (await memoryOf(engine)).resident / 1e6);
       bench.say(`${engine.name}: ${NETWORKS} networks, ${ENDPOINTS} endpoints`);
       await furnish(engine);
       bench.note(
