@@ -34,7 +34,8 @@ export function announce(namespaces: Namespaces, { namespace, link, port, addres
         ffi.sendto(fd, data, data.length, 0, target, target.length);
       }
     } finally {
-      ffi.close(fd);
+      // A packet socket's end waits until nobody has it in hand any more (8 to 15 ms).
+      ffi.closeAside(fd);
     }
   });
   return true;

@@ -109,6 +109,11 @@ export function waitForExit(pid: number): string {
 export const setns: (fd: number, type: number) => number = systemCall('int setns(int fd, int type)');
 export const unshare: (flags: number) => number = systemCall('int unshare(int flags)');
 export const close: (fd: number) => number = systemCall('int close(int fd)');
+const closeFunction = libc.func('int close(int fd)');
+/** `close` on a thread of the pool, for what the kernel keeps its closer waiting for. */
+export function closeAside(fd: number): void {
+  closeFunction.async(fd, () => undefined);
+}
 export const flock: (fd: number, operation: number) => number = systemCall('int flock(int fd, int operation)');
 
 export const socket: (domain: number, type: number, protocol: number) => number = systemCall(
