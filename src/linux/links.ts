@@ -19,6 +19,7 @@ export function makeLink(namespaces: Namespaces, link: LinkObject): void {
     case 'loopback':
       return setLink(socket, LOOPBACK, { up: link.up });
     case 'bridge':
+      if (link.foreign) return setLink(socket, link.name, { up: link.up });
       return addLink(socket, link.name, { kind: 'bridge' }, { mac: link.mac, mtu: link.mtu, up: link.up });
     case 'dummy':
       return addLink(socket, link.name, { kind: 'dummy' }, { up: link.up });
@@ -51,8 +52,12 @@ export function makeLink(namespaces: Namespaces, link: LinkObject): void {
   }
 }
 
-/** Begins to remove it; what is returned waits until it is gone. A loopback link stays, but goes down. */
+/**
+ * Begins to remove it; what is returned waits until it is gone. A loopback link stays, but goes down;
+ * somebody else's bridge stays as it is.
+ */
 export function unmakeLink(namespaces: Namespaces, link: LinkObject): () => void {
+  if (link.type === 'bridge' && link.foreign) return () => {};
   if (link.type !== 'loopback') return namespaces.inside(link.namespace, () => removeLink(link.name));
   setLink(namespaces.route(link.namespace), LOOPBACK, { up: false });
   return () => {};

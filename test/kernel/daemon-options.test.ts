@@ -129,6 +129,17 @@ test('containers are on the bridge that the user manages, which is left as it is
   expect(await host('iptables-save')).not.toContain('mine');
 });
 
+test('a bridge of the user without an address gets one, and keeps it over restarts', async () => {
+  await host('ip link add bare0 type bridge');
+  for (let start = 0; start < 2; start++) {
+    await restart('--bridge bare0');
+    expect(await host('ip -o address show bare0')).toContain('inet 172.17.0.1/16');
+    expect(await inside('ping -c1 -W2 172.17.0.1')).toContain('1 packets received');
+  }
+  await restart();
+  expect(await host('ip -o address show bare0')).not.toContain('inet ');
+});
+
 test('networks to come have the default options and pools', async () => {
   await restart(
     '--default-address-pool base=10.201.0.0/16,size=24 --default-network-opt bridge=com.docker.network.driver.mtu=1300',

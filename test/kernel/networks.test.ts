@@ -193,3 +193,22 @@ test('the bridge has the name and MTU that were asked for, the containers’ lin
   await stage.docker('network', 'rm', 'dressed');
   expect((await stage.onHost('ip', ['link', 'show', 'mine0'])).code).not.toBe(0);
 });
+
+test('a bridge that was there is brought up, gets the gateway that it lacks, and is left as it was', async () => {
+  const address = async (): Promise<string> =>
+    (await stage.onHost('ip', ['-4', '-br', 'address', 'show', 'there0'])).stdout;
+  await stage.onHost('ip', ['link', 'add', 'there0', 'type', 'bridge']);
+  await stage.onHost('ip', ['address', 'add', '10.130.0.5/24', 'dev', 'there0']);
+  const own = await address();
+  const create = ['network', 'create', '-o', 'com.docker.network.bridge.name=there0', '--subnet', '10.130.0.0/24'];
+  for (const gateway of ['10.130.0.1', '10.130.0.5']) {
+    await stage.docker(...create, '--gateway', gateway, 'guest');
+    expect(await address()).toContain('10.130.0.5/24');
+    expect(await address()).toContain(`${gateway}/24`);
+    const ping = ['run', '--rm', '--network', 'guest', 'busybox:1.36', 'ping', '-c1', '-W2', gateway];
+    expect(await stage.docker(...ping)).toContain('1 packets received');
+    await stage.docker('network', 'rm', 'guest');
+    expect((await address()).split(/\s+/).slice(2)).toEqual(own.split(/\s+/).slice(2));
+  }
+  await stage.onHost('ip', ['link', 'delete', 'there0']);
+});

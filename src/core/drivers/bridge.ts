@@ -18,7 +18,10 @@ function networkObjects(network: NetworkRecord, options: FirewallOptions): Desir
   const objects: Desired[] = [];
   const want = (why: string, ...wanted: HostObject[]) => objects.push(...wanted.map((its) => ({ ...its, owner, why })));
 
-  if (!bridge.foreign) {
+  if (bridge.foreign) {
+    const why = `The bridge that containers of ${network.name} are plugged into. It was there before: it is only brought up.`;
+    want(why, { kind: 'link', type: 'bridge', namespace: 'host', name: bridge.name, up: true, foreign: true });
+  } else {
     want(`The bridge that containers of ${network.name} are plugged into, and their gateway.`, {
       kind: 'link',
       type: 'bridge',
@@ -44,9 +47,7 @@ function networkObjects(network: NetworkRecord, options: FirewallOptions): Desir
     if (options.ip6tables && network.enableIPv6) want(why, sysctl('net/bridge/bridge-nf-call-ip6tables', '1'));
   }
   if (network.enableIPv6) objects.push(...ipv6(network, bridge, options));
-  if (!bridge.foreign) {
-    want(`The gateway of ${network.name}'s containers.`, ...gatewayAddresses(network, bridge));
-  }
+  want(`The gateway of ${network.name}'s containers.`, ...gatewayAddresses(network));
   return objects;
 }
 
@@ -70,8 +71,11 @@ function ipv6(network: NetworkRecord, { name }: BridgeSettings, { ipForward }: F
   return objects;
 }
 
-function gatewayAddresses(network: NetworkRecord, bridge: BridgeSettings): AddressObject[] {
+/** The addresses that the bridge gets from us. */
+export function gatewayAddresses(network: NetworkRecord): readonly AddressObject[] {
+  const { bridge } = network;
   const addresses: AddressObject[] = [];
+  if (!bridge) return addresses;
   for (const { subnet, gateway } of network.ipam.pools) {
     const family: Family = subnet.includes(':') ? 'ip6' : 'ip';
     if (!gateway || gatewayMode(bridge, family) === 'isolated') continue;
@@ -80,7 +84,7 @@ function gatewayAddresses(network: NetworkRecord, bridge: BridgeSettings): Addre
     if (family === 'ip6') addresses.push(address('host', bridge.name, 'fe80::1/64'));
     addresses.push(address('host', bridge.name, gateway + length));
   }
-  return addresses;
+  return addresses.filter((its) => !bridge.had?.includes(its.address));
 }
 
 function endpointObjects(place: Place, options: FirewallOptions): Desired[] {

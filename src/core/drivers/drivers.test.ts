@@ -50,8 +50,13 @@ describe('a bridge network', () => {
     ]);
   });
 
-  it('that somebody else made stays as it is', () => {
-    expect(of(network('N', 2, { bridge: { foreign: true } }))).toEqual([]);
+  it('that somebody else made is brought up, and gets the gateway that it has not', () => {
+    const subnets = [{ subnet: '10.5.0.0/24', gateway: '10.5.0.1' }];
+    expect(of(network('N', 2, { subnets, bridge: { foreign: true } }))).toEqual([
+      'bridge N',
+      'address 10.5.0.1/24 on N',
+    ]);
+    expect(of(network('N', 2, { subnets, bridge: { foreign: true, had: ['10.5.0.1/24'] } }))).toEqual(['bridge N']);
   });
 
   it('without icc has packets within the bridge filtered', () => {

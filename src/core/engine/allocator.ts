@@ -130,7 +130,7 @@ export class Allocator {
       sources: this.#sources,
       cursor: this.#context.ledger.given.pools,
       avoid: [...routes.filter(({ link }) => link !== own).map(({ to }) => to), ...servers],
-      hostBridges: this.#facts.bridges,
+      addressesOfBridge: (name) => this.addressesOfBridge(name),
       hostLinks: this.#facts.links,
       defaultOptions: settings.networkOptions,
     });

@@ -1,4 +1,5 @@
 /** The networks that are always there: made at the first start, and the default bridge anew when its options changed. */
+import { gatewayAddresses } from '../drivers/bridge.ts';
 import { defaultBridgeRequest, isMadeFrom } from '../network/default-bridge.ts';
 import { predefinedRequests } from '../network/predefined.ts';
 import type { Allocator } from './allocator.ts';
@@ -12,10 +13,12 @@ import type { Draft } from './records.ts';
  */
 export function settlePredefined(draft: Draft, allocator: Allocator, { settings, log }: Context): void {
   const { defaultBridge, addressPools: sources } = settings;
-  const managed = allocator.addressesOfBridge(defaultBridge.bridge);
-  const bridge = defaultBridgeRequest(defaultBridge, { sources, managed });
   const known = (name: string) => draft.network.where('name', name)[0];
   const old = known('bridge');
+  // What the bridge has from us says nothing about what its owner wants.
+  const given = old ? gatewayAddresses(old).map(({ address }) => address) : [];
+  const managed = allocator.addressesOfBridge(defaultBridge.bridge)?.filter((its) => !given.includes(its));
+  const bridge = defaultBridgeRequest(defaultBridge, { sources, managed });
   if (old && !(bridge && isMadeFrom(old, bridge))) {
     if (draft.endpoint.where('network', old.id).length > 0) {
       log.warn('the default bridge keeps its old options until a start at which no container is connected to it');

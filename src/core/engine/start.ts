@@ -6,6 +6,8 @@ import { desiredObjects, planner } from './blueprint.ts';
 import { assemble } from './assembly.ts';
 import type { ContainerUseCases } from './containers.ts';
 import type { Context, Ports } from './context.ts';
+import { isFirewall } from '../firewall/layout.ts';
+import { formerFirewall, noteFirewall } from './former-firewall.ts';
 import { Directory } from './directory.ts';
 import type { EngineApi } from './engine.ts';
 import { closeSandbox } from './endpoints.ts';
@@ -50,6 +52,8 @@ export async function startEngine(
   const { allocator, connectivity, containers, networks } = assembly;
   allocator.watch();
   await allocator.refreshPools();
+  const former = formerFirewall(contents);
+  const written = former ? desiredObjects(ledger, { firewall: former }).filter((object) => isFirewall(object)) : [];
   const ends = await findEnded(context);
   const unstarted = findUnstarted(ledger);
   const adopted = await transactions.adopt((draft) => {
@@ -64,8 +68,10 @@ export async function startEngine(
   for (const { container } of pending) {
     if (container && !ledger.container.get(container)) await ports.runtime.remove(container);
   }
-  const maintenance = new Maintenance(context, [...pending.flatMap(({ objects }) => objects), ...adopted.objects]);
+  const leftOver = [...written, ...pending.flatMap(({ objects }) => objects), ...adopted.objects];
+  const maintenance = new Maintenance(context, leftOver);
   await maintenance.restore();
+  await noteFirewall(ports, former, settings.firewall);
   await adopted.settle();
   for (const { id } of [...unstarted, ...ends.map(({ container }) => container)]) await ports.runtime.clean(id);
   for (const container of ledger.container.values()) {

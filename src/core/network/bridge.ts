@@ -34,18 +34,22 @@ export interface BridgeContext {
   readonly internal: boolean;
   /** 8 random hexadecimal digits, for the bridge's MAC. */
   readonly random: string;
-  /** The bridges that the host already has. */
-  readonly hostBridges: readonly string[];
+  /** The addresses, with prefix length, of a bridge of the host; undefined if there is no such bridge. */
+  readonly addressesOfBridge: (name: string) => readonly string[] | undefined;
 }
 
 /** The name of the bridge of a network that asks for none. */
 export const generatedBridgeName = (networkId: string): string => `br-${networkId.slice(0, 12)}`;
 
 /** Reads the options, with defaults for those that are not there. Unknown ones are nobody's business here. */
-export function parseBridge(options: Labels, { id, internal, random, hostBridges }: BridgeContext): BridgeSettings {
+export function parseBridge(
+  options: Labels,
+  { id, internal, random, addressesOfBridge }: BridgeContext,
+): BridgeSettings {
   booleanOption(options, DEFAULT_BRIDGE);
   const name = bridgeName(options) ?? generatedBridgeName(id);
   const hostBinding = addressOption(options, HOST_BINDING) ?? '';
+  const had = name === DEFAULT_BRIDGE_NAME ? undefined : addressesOfBridge(name);
   return {
     name,
     mac: localMac(random),
@@ -60,7 +64,8 @@ export function parseBridge(options: Labels, { id, internal, random, hostBridges
     hostIpv6: addressOption(options, HOST_IPV6, 6) ?? '',
     trustedInterfaces: trustedInterfaces(options),
     interfacePrefix: interfacePrefix(options),
-    foreign: name !== DEFAULT_BRIDGE_NAME && hostBridges.includes(name),
+    foreign: had !== undefined,
+    ...(had === undefined || had.length === 0 ? {} : { had }),
   };
 }
 

@@ -10,7 +10,7 @@ import { poolAsWritten } from './pool-request.ts';
 
 /** Empty texts: not said. */
 export interface DefaultBridge {
-  /** A bridge that the user made and gave addresses to; `none`: there is no default bridge network. */
+  /** A bridge that the user made; `none`: there is no default bridge network. */
   readonly bridge: string;
   /** The bridge's own address with prefix length: `192.168.1.5/24`. */
   readonly bip: string;
@@ -50,7 +50,7 @@ export type DefaultBridgeRequest = Pick<NetworkRequest, 'options' | 'enableIPv6'
 /** What the default bridge is made from besides its options. */
 export interface DefaultBridgeContext {
   readonly sources: readonly PoolSource[];
-  /** The addresses, with prefix length, of the bridge that the user manages; undefined: there is no such bridge. */
+  /** The addresses, with prefix length, that the user gave the bridge; undefined: there is no such bridge. */
   readonly managed: readonly string[] | undefined;
 }
 
@@ -97,7 +97,7 @@ function pool(version: Version, options: DefaultBridge, context: DefaultBridgeCo
     version === 4
       ? [options.bip, options.fixedCidr, options.defaultGateway, '', 'bip']
       : [options.bip6, options.fixedCidr6, options.defaultGateway6, '-v6', 'bip6'];
-  const own = bip || managedAddress(version, range, options.bridge, context);
+  const own = bip || managedAddress(version, range, context);
   if (!own && !range && !gateway) return undefined;
   const cidr = parseCidr(own);
   if (own && cidr?.address.version !== version)
@@ -116,14 +116,8 @@ function pool(version: Version, options: DefaultBridge, context: DefaultBridgeCo
   };
 }
 
-/** The address of the user's bridge: the one whose subnet holds the range, or the first. */
-function managedAddress(
-  version: Version,
-  range: string,
-  bridge: string,
-  { managed = [] }: DefaultBridgeContext,
-): string {
-  if (!bridge) return '';
+/** The address of the user's bridge: the one whose subnet holds the range, or the first; empty: it is to be given one. */
+function managedAddress(version: Version, range: string, { managed = [] }: DefaultBridgeContext): string {
   const addresses = managed.flatMap((text) => {
     const cidr = parseCidr(text);
     const isLinkLocal = text.toLowerCase().startsWith('fe80:');
@@ -131,8 +125,7 @@ function managedAddress(
   });
   const wanted = parseCidr(range)?.prefix;
   const found = addresses.find(({ cidr }) => !wanted || containsPrefix(cidr.prefix, wanted)) ?? addresses[0];
-  if (found) return found.text;
-  throw wrong('bridge', bridge, `it has no IPv${version} address: give it one first`);
+  return found?.text ?? '';
 }
 
 /** The subnet of the default pools that an address or range is in. */

@@ -35,6 +35,8 @@ export interface BridgeSettings {
   readonly interfacePrefix: string;
   /** The bridge was there before the network and stays when it goes. */
   readonly foreign: boolean;
+  /** The addresses that it had then, with prefix length: they are its owner's. */
+  readonly had?: readonly string[];
 }
 
 /** What the macvlan and ipvlan drivers read from a network's options. */

@@ -38,7 +38,7 @@ const context = (more: Partial<NetworkContext> = {}): NetworkContext => ({
   cursor: FIRST_POOLS,
   avoid: [],
   hostLinks: ['lo', 'eth0'],
-  hostBridges: [],
+  addressesOfBridge: () => undefined,
   ...more,
 });
 
@@ -226,7 +226,9 @@ describe('a record', () => {
 
   test('of a bridge that the host had before', () => {
     const options = { 'com.docker.network.bridge.name': 'mine' };
-    expect(resolve({ options }, { hostBridges: ['mine'] }).bridge?.foreign).toBe(true);
+    expect(resolve({ options }, { addressesOfBridge: () => [] }).bridge).toMatchObject({ foreign: true });
+    const had = ['10.0.0.1/24', 'fe80::1/64'];
+    expect(resolve({ options }, { addressesOfBridge: () => had }).bridge).toMatchObject({ foreign: true, had });
   });
 
   test('of the predefined networks', () => {

@@ -22,8 +22,8 @@ export interface NetworkContext extends PoolContext {
   readonly sequence: number;
   /** 8 random hexadecimal digits. */
   readonly random: string;
-  /** The bridges that the host already has. */
-  readonly hostBridges: readonly string[];
+  /** The addresses, with prefix length, of a bridge of the host; undefined if there is no such bridge. */
+  readonly addressesOfBridge: (name: string) => readonly string[] | undefined;
   /** All links that it has. */
   readonly hostLinks: readonly string[];
   /** The engine asks for one of the predefined networks itself. */

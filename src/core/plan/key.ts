@@ -100,10 +100,10 @@ export function containers(object: HostObject): readonly string[] {
 
 /**
  * The keys of all that goes when `object` goes: its own, and the other end of a veth pair. A built-in
- * chain stays, whoever sets its policy.
+ * chain stays, whoever sets its policy, and so does somebody else's bridge.
  */
 export function keysOf(object: HostObject): readonly string[] {
-  if (object.kind === 'chain' && object.policy) return [];
+  if ((object.kind === 'chain' && object.policy) || ('foreign' in object && object.foreign)) return [];
   if (object.kind !== 'link' || object.type !== 'veth') return [key(object)];
   return [key(object), linkKey(object.peer.namespace, object.peer.name)];
 }

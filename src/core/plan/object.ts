@@ -36,6 +36,8 @@ export interface BridgeLink {
   readonly mac?: string;
   readonly mtu?: number;
   readonly up: boolean;
+  /** Somebody else's: it is only brought up, and stays when nothing calls for it any more. */
+  readonly foreign?: true;
 }
 
 /** A veth pair: the end that stays (`name`, port of `master`) and the peer, born in the sandbox. `mtu` and `up` are of both ends. */

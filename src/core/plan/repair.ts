@@ -75,7 +75,8 @@ function repairObjects(
     const its = key(object);
     if (known.has(its)) continue;
     const reason = ours.get(its);
-    const isKept = kept.has(its) || (object.kind === 'chain' && object.policy === 'ACCEPT');
+    const isForeign = reason !== undefined && 'foreign' in reason;
+    const isKept = isForeign || kept.has(its) || (object.kind === 'chain' && object.policy === 'ACCEPT');
     const isOurs = object.kind === 'namespace' || isIn(object, known) || (reason && !isKept);
     if (isOurs) removed.push(withReason(object, reason));
   }

@@ -13,6 +13,7 @@ export function makeLink(state: KernelState, object: LinkObject): void {
     case 'loopback':
       return home.setLink(name, { up });
     case 'bridge':
+      if (object.foreign) return home.setLink(name, { up });
       return home.addLink({ name, type: 'bridge', up, mtu: object.mtu ?? MTU, mac: object.mac ?? state.nextMac() });
     case 'dummy':
       return home.addLink({ name, type: 'dummy', up, mtu: MTU, mac: state.nextMac() });
@@ -60,8 +61,10 @@ export function makeLink(state: KernelState, object: LinkObject): void {
   }
 }
 
-/** A loopback link stays, but goes down. What is not there has gone already. */
-export function unmakeLink(state: KernelState, { namespace, name, type }: LinkObject): void {
+/** A loopback link stays, but goes down; somebody else's bridge stays as it is. What is not there has gone already. */
+export function unmakeLink(state: KernelState, object: LinkObject): void {
+  const { namespace, name, type } = object;
+  if (object.type === 'bridge' && object.foreign) return;
   if (!state.has(namespace) || !state.namespace(namespace).hasLink(name)) return;
   if (type === 'loopback') state.writable(namespace).setLink(name, { up: false });
   else removeLink(state, namespace, name);
