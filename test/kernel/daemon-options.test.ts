@@ -178,6 +178,28 @@ test('no rule at all, and forwarding left as it is', async () => {
   expect(await host('iptables-save -t filter')).toContain(':FORWARD ACCEPT');
 });
 
+test(
+  'with other options than at the last start, nothing of the former rules is left',
+  { timeout: 180_000 },
+  async () => {
+    const rules = async (): Promise<readonly string[]> => {
+      const saved = (await host('iptables-save')) + (await host('ip6tables-save'));
+      return saved.split('\n').filter((line) => line.startsWith('-A'));
+    };
+    await restart();
+    await stage.docker('run', '-d', '--name', 'guest', '-p', '8080:80', 'busybox:1.36', 'sleep', '1000');
+    const plain = await rules();
+    await restart('--userland-proxy=false --allow-direct-routing --bridge-accept-fwmark 0x10');
+    const other = await rules();
+    expect(other.filter((line) => line.startsWith('-A PREROUTING -d'))).toEqual([]);
+    expect(other).toContain('-A POSTROUTING -o docker0 -m addrtype --src-type LOCAL -j MASQUERADE');
+    expect(other.join()).toContain('--mark 0x10');
+    await restart();
+    expect(await rules()).toEqual(plain);
+    await stage.docker('rm', '-f', 'guest');
+  },
+);
+
 test('packets with the mark pass, before all that the networks say', async () => {
   await restart('--bridge-accept-fwmark 0x10/0xf0');
   const forward = (await host('iptables -S FORWARD')).split('\n').slice(1, 4);
