@@ -7,7 +7,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { printDifference } from './sequence/compare.ts';
 import { Duel } from './sequence/duel.ts';
-import { generate } from './sequence/generate.ts';
+import { Generator } from './sequence/generate.ts';
 import { shrink } from './sequence/shrink.ts';
 import { describe } from './sequence/step.ts';
 
@@ -21,7 +21,7 @@ const STEP_MILLISECONDS = 15_000;
 let duel: Duel;
 
 beforeAll(async () => {
-  duel = await Duel.open();
+  duel = await Duel.open('passerelle-sequences');
 });
 
 afterAll(async () => {
@@ -31,18 +31,16 @@ afterAll(async () => {
 const seeds = Array.from({ length: SEQUENCES }, (_, index) => FIRST_SEED + index);
 
 test.each(seeds)(`seed %i: ${STEPS} steps`, { timeout: STEPS * STEP_MILLISECONDS }, async (seed) => {
-  const steps = generate(seed, STEPS);
-  const parting = await duel.play(steps);
+  const generator = new Generator(seed);
+  const parting = await duel.play((observed, at) => (at < STEPS ? generator.next(observed) : undefined));
   if (!parting) return;
-  const until = steps.slice(0, parting.at + 1);
-  const shortest = await shrink(until, async (fewer) => (await duel.play(fewer)) !== undefined, SHRINK_ATTEMPTS);
-  const last = (await duel.play(shortest)) ?? parting;
+  const { steps, differences } = await shrink(parting, (fewer) => duel.replay(fewer), SHRINK_ATTEMPTS);
   expect.fail(
     [
       `seed ${seed} parts the two; the shortest way there:`,
-      ...shortest.map((step) => `  ${describe(step)}`),
+      ...steps.map((step) => `  ${describe(step)}`),
       'where - is dockerd and + is Passerelle:',
-      ...last.differences.map((difference) => `  ${printDifference(difference)}`),
+      ...differences.map((difference) => `  ${printDifference(difference)}`),
     ].join('\n'),
   );
 });

@@ -11,7 +11,15 @@ import type { ListenerObject } from '../plan/object.ts';
 import type { Allocator } from './allocator.ts';
 import type { Announcer } from './announcer.ts';
 import type { Context } from './context.ts';
-import { addEndpoint, closeSandbox, endpointsOf, openSandbox, putPlace, settleGateway } from './endpoints.ts';
+import {
+  addEndpoint,
+  closeSandbox,
+  endpointsOf,
+  networksOf,
+  openSandbox,
+  putPlace,
+  settleGateway,
+} from './endpoints.ts';
 import type { ContainerView } from './engine.ts';
 import {
   hostsFile,
@@ -85,12 +93,11 @@ export class Connectivity {
         }
         const place = checkEndpointSettings(network, settings);
         refuseConnect(draft, network, container);
-        if (!isAlive(container) && container.networks[network.name]) return undefined;
+        if (!isAlive(container) && networksOf(draft, container).includes(network)) return undefined;
         const record = putPlace(draft, container, network, place);
         if (!isAlive(container)) return undefined;
         const sandbox = draft.sandbox.where('container', containerId)[0]!;
         const endpoint = addEndpoint(draft, record, sandbox.id, network, place, this.#allocator, clock);
-        settleGateway(draft, record, sandbox.id, this.#allocator);
         return { network, endpoint };
       }),
     );
@@ -110,21 +117,21 @@ export class Connectivity {
         const running = isAlive(container);
         const network = running && !force ? findNetwork(draft, ref) : findNetwork(draft, ref, 'optional');
         const name = network?.name ?? ref;
-        if (running && network?.driver === 'host' && container.networks[name]) {
+        if (running && network?.driver === 'host' && container.hostConfig.NetworkMode === 'host') {
           throw new EngineError(
             'invalid',
             'container cannot be disconnected from host network or connected to host network',
           );
         }
         const { [name]: place, ...others } = container.networks;
-        if (!place) {
+        const endpoint = draft.endpoint.where('container', containerId).find((row) => row.networkId === network?.id);
+        if (!place || (running && network && !endpoint)) {
           // Docker says it in two ways.
           const where = running ? `network ${name}` : `the network ${name}`;
           throw new EngineError('internal', `container ${container.id} is not connected to ${where}`);
         }
         const record = { ...container, networks: others };
         draft.container.put(record);
-        const endpoint = draft.endpoint.where('container', containerId).find((row) => row.networkId === network?.id);
         if (endpoint) {
           draft.endpoint.delete(endpoint.id);
           settleGateway(draft, record, endpoint.sandboxId, this.#allocator);
@@ -256,15 +263,16 @@ function refuseConnect(records: Records, network: NetworkRecord, container: Cont
   if (network.driver === 'host' && mode !== 'host') {
     throw new EngineError('invalid', 'container cannot be disconnected from host network or connected to host network');
   }
-  if (mode.startsWith('container:') || (mode === 'host' && network.driver !== 'host')) {
+  // What one that does not run is given besides has no effect, and Docker takes it.
+  const isShared = isAlive(container) && mode.startsWith('container:');
+  if (isShared || (mode === 'host' && network.driver !== 'host')) {
     throw new EngineError(
       'invalid',
       'container sharing network namespace with another container or host cannot be connected to any other network',
     );
   }
-  const others = Object.values(container.networks).filter(({ networkId }) => networkId !== network.id);
-  const onNone = others.some(({ networkId }) => records.network.get(networkId)?.driver === 'null');
-  if (onNone || (network.driver === 'null' && others.length > 0)) {
+  const others = networksOf(records, container).filter(({ id }) => id !== network.id);
+  if (others.length > 0 && [network, ...others].some(({ driver }) => driver === 'null')) {
     throw new EngineError(
       'invalid',
       'container cannot be connected to multiple networks with one of the networks in private (none) mode',

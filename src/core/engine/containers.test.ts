@@ -113,6 +113,25 @@ describe('a life', () => {
     ]);
   });
 
+  test('a paused one that is killed is thawed without a word', async () => {
+    const world = await World.start();
+    const id = await world.run('web');
+    await world.engine.containers.pause('web');
+    await world.engine.containers.kill('web', 'KILL');
+    expect(world.status('web')).toBe('exited');
+    expect(world.told(id).slice(3)).toEqual(['pause', 'kill 9', 'die 137', 'disconnect']);
+  });
+
+  test('one that removes itself outlives a restart, and no other end', async () => {
+    const world = await World.start();
+    await world.run('web', { remove: true });
+    await world.engine.containers.restart('web');
+    expect(world.status('web')).toBe('running');
+    await world.engine.containers.stop('web');
+    await world.settle();
+    expect(world.engine.containers.list()).toEqual([]);
+  });
+
   test('one whose program is missing tells why, and is as good as never started', async () => {
     const world = await World.start();
     const id = await world.create('web', { command: 'missing' });
@@ -410,6 +429,18 @@ describe('refused in Docker’s words, and nothing has changed', () => {
       text: 'Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed',
     },
     {
+      what: 'a port that is none, for a name that is taken and an image that is missing: the port is told first',
+      run: create({ config: { Image: 'missing' }, ports: ['70000:80'] }, 'web'),
+      code: 'invalid',
+      text: 'invalid port specification: "70000"',
+    },
+    {
+      what: 'an image that is missing, for a name that is taken: the image is told first',
+      run: create({ config: { Image: 'missing' } }, 'web'),
+      code: 'not-found',
+      text: 'No such image: missing',
+    },
+    {
       what: 'nothing to run',
       run: create({ config: { Image: 'busybox', Cmd: null, Entrypoint: [''] } }),
       code: 'invalid',
@@ -504,6 +535,12 @@ describe('refused in Docker’s words, and nothing has changed', () => {
       run: ({ engine }) => engine.containers.rename('web', 'idle'),
       code: 'conflict',
       text: 'Error when allocating new name: Conflict. The container name "/idle" is already in use by container "IDLE". You have to remove (or rename) that container to be able to reuse that name.',
+    },
+    {
+      what: 'renaming to what is no name',
+      run: ({ engine }) => engine.containers.rename('web', '-bad-'),
+      code: 'invalid',
+      text: 'Error when allocating new name: Invalid container name (/-bad-), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed',
     },
     {
       what: 'renaming to nothing',

@@ -125,15 +125,16 @@ export class ContainerUseCases implements Containers {
 
   async rename(ref: string, name: string): Promise<void> {
     const { ledger, transactions } = this.#context;
-    if (!name.replace(/^\//, '')) throw new EngineError('invalid', 'Neither old nor new names may be empty');
+    const next = name.replace(/^\//, '');
+    if (!next) throw new EngineError('invalid', 'Neither old nor new names may be empty');
     const container = findContainer(ledger, ref);
-    const next = checkContainerName(name.replace(/^\//, ''));
     await transactions.change((draft) => {
       const current = findContainer(draft, container.id);
       if (current.name === next) {
         throw new EngineError('invalid', 'Renaming a container with the same name as its current name');
       }
       try {
+        checkContainerName(`/${next}`);
         refuseTakenName(draft.container, next);
       } catch (error) {
         if (!(error instanceof EngineError)) throw error;

@@ -28,17 +28,17 @@ export async function createContainer(
   request: ContainerRequest,
 ): Promise<{ readonly record: ContainerRecord; readonly warnings: readonly string[] }> {
   const { clock, images, ledger } = context;
-  const image = await images.find(request.config.Image);
   const id = clock.hex(32);
-  const name = request.name ? checkContainerName(request.name) : freeName(ledger.container, clock);
-  refuseTakenName(ledger.container, name);
-  const merged = mergeConfig(request.config, image.config);
-  const config: ContainerConfig = { ...merged, Hostname: hostnameOf(context, request, id) };
+  const Hostname = hostnameOf(context, request, id);
+  const warnings = validateHostConfig(request);
+  checkHealthConfig(request.config.Healthcheck);
+  const image = await images.find(request.config.Image);
+  const config: ContainerConfig = { ...mergeConfig(request.config, image.config), Hostname };
   const args = commandLine(config);
   if (args.length === 0) throw new EngineError('invalid', 'No command specified');
   if (config.StopSignal) parseSignal(config.StopSignal);
-  checkHealthConfig(request.config.Healthcheck);
-  const warnings = validateHostConfig(request);
+  const name = request.name ? checkContainerName(request.name) : freeName(ledger.container, clock);
+  refuseTakenName(ledger.container, name);
   refuseUnknownLinks(ledger, request.hostConfig);
   const mounts = await resolveMounts(context, config, request);
   const record: ContainerRecord = {
@@ -93,41 +93,42 @@ function validateHostConfig(request: ContainerRequest): string[] {
   const warnings: string[] = [];
   for (const name of [config.Hostname, config.Domainname]) if (name) checkHostname(name);
   const publishes = Object.keys(hostConfig.PortBindings ?? {}).length > 0 || hostConfig.PublishAllPorts;
-  requestedPorts(config.ExposedPorts ?? {}, hostConfig.PortBindings ?? {}, hostConfig.PublishAllPorts);
-  const mode = hostConfig.NetworkMode;
-  if (mode.startsWith('container:')) {
-    const conflict = (what: string): EngineError =>
-      new EngineError('invalid', `conflicting options: ${what} and the container type network mode`);
-    if (config.Hostname) throw new EngineError('invalid', 'conflicting options: hostname and the network mode');
-    if (hostConfig.Links?.length) throw conflict('host links');
-    if (hostConfig.Dns?.length) throw new EngineError('invalid', 'conflicting options: dns and the network mode');
-    if (hostConfig.ExtraHosts?.length) {
-      throw new EngineError('invalid', 'conflicting options: custom host-to-IP mapping and the network mode');
-    }
-    if (publishes) throw conflict('port publishing');
-    if (config.ExposedPorts && Object.keys(config.ExposedPorts).length) throw conflict('port exposing');
-  }
-  if ((mode === 'host' || mode.startsWith('container:')) && config.MacAddress) {
-    throw new EngineError('invalid', 'conflicting options: mac-address and the network mode');
-  }
-  if (mode === 'host' && hostConfig.Links?.length) {
-    throw new EngineError(
-      'invalid',
-      "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
-    );
-  }
-  if (mode === 'host' && publishes) warnings.push('Published ports are discarded when using host network mode');
+  refuseConflicts(request, publishes);
   const { Name: policy, MaximumRetryCount: retries } = hostConfig.RestartPolicy;
+  if (hostConfig.AutoRemove && policy !== '' && policy !== 'no') {
+    throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
+  }
+  requestedPorts(config.ExposedPorts ?? {}, hostConfig.PortBindings ?? {}, hostConfig.PublishAllPorts);
   if (!['', 'no', 'always', 'unless-stopped', 'on-failure'].includes(policy)) {
     throw new EngineError('invalid', `invalid restart policy '${policy}'`);
   }
   if (retries !== 0 && policy !== 'on-failure') {
     throw new EngineError('invalid', `maximum retry count cannot be used with restart policy '${policy}'`);
   }
-  if (hostConfig.AutoRemove && policy !== '' && policy !== 'no') {
-    throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
+  if (hostConfig.NetworkMode === 'host' && publishes) {
+    warnings.push('Published ports are discarded when using host network mode');
   }
   return warnings;
+}
+
+/** What does not go together with the network mode. */
+function refuseConflicts({ config, hostConfig }: ContainerRequest, publishes: boolean): void {
+  const mode = hostConfig.NetworkMode;
+  const isJoining = mode.startsWith('container:');
+  const refuse = (what: string): void => {
+    throw new EngineError('invalid', `conflicting options: ${what}`);
+  };
+  const refuseFor = (what: string): void => refuse(`${what} and the container type network mode`);
+  if (isJoining && config.Hostname) refuse('hostname and the network mode');
+  if (isJoining && hostConfig.Links?.length) refuseFor('host links');
+  if (isJoining && hostConfig.Dns?.length) refuse('dns and the network mode');
+  if (isJoining && hostConfig.ExtraHosts?.length) refuse('custom host-to-IP mapping and the network mode');
+  if ((isJoining || mode === 'host') && config.MacAddress) refuse('mac-address and the network mode');
+  if (isJoining && publishes) refuseFor('port publishing');
+  if (isJoining && Object.keys(config.ExposedPorts ?? {}).length > 0) refuseFor('port exposing');
+  if (mode === 'host' && hostConfig.Links?.length) {
+    refuse("host type networking can't be used with links. This would result in undefined behavior");
+  }
 }
 
 /** The networks that the container will be on, by name, the one of its network mode first. */

@@ -32,16 +32,29 @@ export function openSandbox(
     interfaces: {},
   };
   draft.sandbox.put(sandbox);
-  for (const [name, settings] of Object.entries(container.networks)) {
+  // Docker joins the default bridge first.
+  const { bridge, ...others } = container.networks;
+  for (const [name, settings] of Object.entries(bridge ? { bridge, ...others } : others)) {
     // Without a default bridge, its containers have loopback only.
-    const network =
-      draft.network.get(settings.networkId) ??
-      (name === 'bridge' ? findNetwork(draft, name, 'optional') : findNetwork(draft, name));
+    const ref = networkRef(name, settings);
+    const network = name === 'bridge' ? findNetwork(draft, ref, 'optional') : findNetwork(draft, ref);
     if (!network) continue;
-    addEndpoint(draft, container, sandbox.id, network, settings, allocator, clock);
+    putEndpoint(draft, container, sandbox.id, network, settings, allocator, clock);
   }
-  settleGateway(draft, container, sandbox.id, allocator);
+  settleLinkNames(draft, sandbox.id);
   return sandbox;
+}
+
+/** The networks that a container has a place on, or will have when it starts, as far as they are there. */
+export function networksOf(records: Pick<Records, 'network'>, { networks }: ContainerRecord): readonly NetworkRecord[] {
+  return Object.entries(networks).flatMap(([name, place]) => {
+    return findNetwork(records, networkRef(name, place), 'optional') ?? [];
+  });
+}
+
+/** Who was on a network belongs to that one, and not to another of its name. */
+function networkRef(name: string, { joined, networkId }: NetworkPlace): string {
+  return joined && !isPredefined(name) ? networkId : name;
 }
 
 /** Takes a container's namespace and all its places away; gives the places that it had. */
@@ -52,6 +65,7 @@ export function closeSandbox(draft: Draft, containerId: string): readonly Endpoi
   return endpoints;
 }
 
+/** Gives a sandbox one more place. */
 export function addEndpoint(
   draft: Draft,
   container: ContainerRecord,
@@ -61,24 +75,40 @@ export function addEndpoint(
   allocator: Allocator,
   clock: Clock,
 ): EndpointRecord {
+  const id = putEndpoint(draft, container, sandboxId, network, asked, allocator, clock);
+  settleLinkNames(draft, sandboxId);
+  return draft.endpoint.get(id)!;
+}
+
+/**
+ * Makes a place whose link has no name yet, unless its user chose one; the ports are published as soon as it
+ * leads out. Gives its id.
+ */
+function putEndpoint(
+  draft: Draft,
+  container: ContainerRecord,
+  sandboxId: string,
+  network: NetworkRecord,
+  asked: EndpointSettings,
+  allocator: Allocator,
+  clock: Clock,
+): string {
   if (network.configOnly) {
     throw new EngineError('forbidden', `configuration network is not available for use: ${network.name}`);
   }
   const settings = checkEndpointSettings(network, asked);
   const addresses = allocator.addresses(draft, network, container, settings);
   const hasLink = network.driver !== 'host' && network.driver !== 'null';
-  const hasMac = hasLink && network.driver !== 'ipvlan';
+  const askedMac = settings.mac || (isMain(container, network) && container.config.MacAddress) || '';
   const { interfaceName } = parseEndpointOptions(settings.driverOptions ?? {});
   const endpoint: EndpointRecord = {
     id: clock.hex(32),
     networkId: network.id,
     containerId: container.id,
     sandboxId,
-    interfaceName: hasLink ? nameInterface(draft, sandboxId, interfaceName, network) : '',
+    interfaceName: hasLink ? untaken(draft, sandboxId, interfaceName) : '',
     hostInterface: network.driver === 'bridge' ? allocator.hostInterface() : '',
-    mac: hasMac
-      ? settings.mac || (isMain(container, network) && container.config.MacAddress) || macFor(addresses.ipv4, clock)
-      : '',
+    mac: network.driver === 'ipvlan' ? '' : askedMac || (hasLink ? macFor(addresses.ipv4, clock) : ''),
     ...addresses,
     linkLocalAddresses: (settings.linkLocalAddresses ?? []).map(withLinkLocalLength),
     isGateway4: false,
@@ -91,7 +121,8 @@ export function addEndpoint(
   };
   draft.endpoint.put(endpoint);
   putPlace(draft, draft.container.get(container.id)!, network, settings, { joined: true });
-  return endpoint;
+  settleGateway(draft, container, sandboxId, allocator);
+  return endpoint.id;
 }
 
 /** Notes a container's place on a network, with the names that it has there. */
@@ -116,21 +147,11 @@ function namesOf({ id, name, config }: ContainerRecord, { aliases = [] }: Endpoi
 }
 
 /**
- * Chooses, for each family, the endpoint that the default route goes through: the highest gateway
- * priority, internal networks never, those that lead out in both families first, then by network name. The published ports are bound on the
- * IPv4 one (the IPv6 one if there is none), and move with it.
+ * Chooses, for each family, the endpoint that the default route goes through: the first that leads out.
+ * The published ports are bound on the IPv4 one (the IPv6 one if there is none), and move with it.
  */
 export function settleGateway(draft: Draft, container: ContainerRecord, sandboxId: string, allocator: Allocator): void {
-  const candidates = draft.endpoint
-    .where('sandbox', sandboxId)
-    .map((endpoint) => ({ endpoint, network: draft.network.get(endpoint.networkId)! }))
-    .filter(({ network }) => !network.internal)
-    .sort(
-      (a, b) =>
-        priority(container, b.network) - priority(container, a.network) ||
-        families(b) - families(a) ||
-        (a.network.name < b.network.name ? -1 : 1),
-    );
+  const candidates = inOrder(draft, sandboxId).filter(({ network }) => !network.internal);
   const way4 = candidates.find(leadsOut(4))?.endpoint.id;
   const way6 = candidates.find(leadsOut(6))?.endpoint.id;
   const publisher = way4 ?? way6;
@@ -155,6 +176,23 @@ export function settleGateway(draft: Draft, container: ContainerRecord, sandboxI
   draft.endpoint.put({ ...holder, ...allocator.bindings(draft, container, holder, network, requested) });
 }
 
+/**
+ * The places of a sandbox: the highest gateway priority first, internal networks last, then those that lead
+ * out in both families, then by network name.
+ */
+function inOrder(draft: Draft, sandboxId: string): readonly Candidate[] {
+  return draft.endpoint
+    .where('sandbox', sandboxId)
+    .map((endpoint) => ({ endpoint, network: draft.network.get(endpoint.networkId)! }))
+    .sort(
+      (a, b) =>
+        priority(draft, b) - priority(draft, a) ||
+        Number(a.network.internal) - Number(b.network.internal) ||
+        families(b) - families(a) ||
+        (a.network.name < b.network.name ? -1 : 1),
+    );
+}
+
 interface Candidate {
   readonly endpoint: EndpointRecord;
   readonly network: NetworkRecord;
@@ -170,23 +208,32 @@ const leadsOut =
 
 const families = (candidate: Candidate): number => ([4, 6] as const).filter((its) => leadsOut(its)(candidate)).length;
 
-function priority(container: ContainerRecord, network: NetworkRecord): number {
-  return container.networks[network.name]?.gatewayPriority ?? 0;
+function priority(draft: Draft, { endpoint, network }: Candidate): number {
+  return draft.container.get(endpoint.containerId)?.networks[network.name]?.gatewayPriority ?? 0;
 }
 
-/** Names that the engine gives to a sandbox's links are not given twice: what was told of `eth1` stays true. */
-function nameInterface(draft: Draft, sandboxId: string, asked: string, network: NetworkRecord): string {
-  const taken = new Set(draft.endpoint.where('sandbox', sandboxId).map((endpoint) => endpoint.interfaceName));
-  if (asked) {
-    if (!taken.has(asked)) return asked;
-    throw new EngineError('conflict', `the container has a network interface ${asked} already`);
+/** The name that a link is asked to bear. */
+function untaken(draft: Draft, sandboxId: string, name: string): string {
+  const isTaken = draft.endpoint.where('sandbox', sandboxId).some(({ interfaceName }) => interfaceName === name);
+  if (!name || !isTaken) return name;
+  throw new EngineError('conflict', `the container has a network interface ${name} already`);
+}
+
+/**
+ * Names the links that have no name yet, in the order in which they lead out. Names are not given twice in
+ * a sandbox's life: what was told of `eth1` stays true.
+ */
+function settleLinkNames(draft: Draft, sandboxId: string): void {
+  const taken = new Set(draft.endpoint.where('sandbox', sandboxId).map(({ interfaceName }) => interfaceName));
+  for (const { endpoint, network } of inOrder(draft, sandboxId)) {
+    if (endpoint.interfaceName || network.driver === 'host' || network.driver === 'null') continue;
+    const prefix = network.bridge?.interfacePrefix || 'eth';
+    const sandbox = draft.sandbox.get(sandboxId)!;
+    let count = sandbox.interfaces[prefix] ?? 0;
+    while (taken.has(`${prefix}${count}`)) count += 1;
+    draft.sandbox.put({ ...sandbox, interfaces: { ...sandbox.interfaces, [prefix]: count + 1 } });
+    draft.endpoint.put({ ...endpoint, interfaceName: `${prefix}${count}` });
   }
-  const prefix = network.bridge?.interfacePrefix || 'eth';
-  const sandbox = draft.sandbox.get(sandboxId)!;
-  let count = sandbox.interfaces[prefix] ?? 0;
-  while (taken.has(`${prefix}${count}`)) count += 1;
-  draft.sandbox.put({ ...sandbox, interfaces: { ...sandbox.interfaces, [prefix]: count + 1 } });
-  return `${prefix}${count}`;
 }
 
 /** Link-local addresses stand alone, on the link that they are of. */

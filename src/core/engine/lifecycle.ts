@@ -26,6 +26,8 @@ export class Lifecycle {
   readonly #remove: (container: ContainerRecord) => Promise<void>;
   readonly #restarts = new Map<string, { cancel(): void }>();
   readonly #delays = new Map<string, number>();
+  /** Containers whose user restarts them: their end is not for good. */
+  readonly #kept = new Set<string>();
   #closed = false;
 
   constructor(context: Context, connectivity: Connectivity, remove: (container: ContainerRecord) => Promise<void>) {
@@ -78,7 +80,7 @@ export class Lifecycle {
     await this.#setState(container.id, { stoppedByUser: true });
     const hasEnded = unless('conflict');
     await this.#signal(container, signal).catch(hasEnded);
-    await this.#thaw(container);
+    await this.#thaw(container.id, () => this.tell(container, 'unpause'));
     if (!(await this.#within(seconds, gone))) await this.#signal(container, SIGKILL).catch(hasEnded);
     await gone;
     this.tell(container, 'stop');
@@ -106,7 +108,8 @@ export class Lifecycle {
     const gone = number === SIGKILL ? this.waiters.wait(container.id, 'not-running') : undefined;
     if (fatal) await this.#setState(container.id, { stoppedByUser: true });
     await this.#signal(container, number);
-    if (number === SIGKILL) await this.#thaw(container);
+    // Docker does not tell of this thawing.
+    if (number === SIGKILL) await this.#thaw(container.id);
     await gone;
   }
 
@@ -131,7 +134,12 @@ export class Lifecycle {
     const container = findContainer(this.#context.ledger, ref);
     // Somebody else may stop or start it meanwhile.
     const isSo = unless('not-modified');
-    if (isAlive(container)) await this.stop(container.id, options).catch(isSo);
+    if (isAlive(container)) {
+      this.#kept.add(container.id);
+      await this.stop(container.id, options)
+        .catch(isSo)
+        .finally(() => this.#kept.delete(container.id));
+    }
     await this.start(container.id)
       .catch(isSo)
       .catch((error: unknown) => {
@@ -274,9 +282,10 @@ export class Lifecycle {
   async #ended(id: string, exit: Exit): Promise<void> {
     const container = await this.locks.run(id, () => this.#settle(id, exit));
     if (!container) return;
+    const isKept = this.#kept.has(id);
     this.waiters.exited(id, exit);
     if (container.state.status === 'restarting') this.#scheduleRestart(container);
-    else if (container.hostConfig.AutoRemove) await this.#remove(container);
+    else if (container.hostConfig.AutoRemove && !isKept) await this.#remove(container);
   }
 
   /** Records the end of the process and gives its network back. */
@@ -340,14 +349,14 @@ export class Lifecycle {
     this.tell(container, 'kill', { signal: String(signal) });
   }
 
-  /** Lets a paused process take note of the signal that is to end it. */
-  async #thaw(container: ContainerRecord): Promise<void> {
+  /** Lets a paused process take note of the signal that is to end it; `then` only if it was paused. */
+  async #thaw(id: string, then?: () => void): Promise<void> {
     const { ledger, runtime } = this.#context;
-    await this.locks.run(container.id, async () => {
-      if (ledger.container.get(container.id)?.state.status !== 'paused') return;
-      await runtime.unpause(container.id);
-      await this.#setState(container.id, { status: 'running' });
-      this.tell(container, 'unpause');
+    await this.locks.run(id, async () => {
+      if (ledger.container.get(id)?.state.status !== 'paused') return;
+      await runtime.unpause(id);
+      await this.#setState(id, { status: 'running' });
+      then?.();
     });
   }
 

@@ -28,6 +28,13 @@ test('none: loopback and nothing else', async () => {
   await world.expectSound();
 });
 
+test('none: the MAC address that was asked for is told', async () => {
+  const world = await World.start();
+  await world.run('web', { network: 'none', config: { MacAddress: '02:00:00:00:00:07' } });
+  expect(world.engine.containers.get('web').endpoints[0]!.endpoint.mac).toBe('02:00:00:00:00:07');
+  await world.expectSound();
+});
+
 test('host: the engine’s own namespace, its name and its servers; published ports are dropped with a warning', async () => {
   const world = await World.start();
   const { id, warnings } = await world.engine.containers.create(
@@ -58,6 +65,21 @@ test('container: the namespace of another, which must run', async () => {
   await world.expectSound();
   await world.engine.containers.stop('guest');
   expect(world.published('web')).toHaveLength(2);
+  await world.expectSound();
+});
+
+test('container: a network of its own is noted while it does not run, and has no effect', async () => {
+  const world = await World.start();
+  await world.run('web');
+  await world.create('guest', { network: 'container:web' });
+  await world.engine.networks.connect('bridge', 'guest', {});
+  await world.engine.containers.start('guest');
+  expect(Object.keys(world.engine.containers.get('guest').container.networks)).toEqual(['bridge']);
+  expect(world.engine.containers.get('guest').endpoints).toEqual([]);
+  const { id } = world.engine.containers.get('guest').container;
+  await expect(world.engine.networks.disconnect('bridge', 'guest')).rejects.toMatchObject({
+    message: `container ${id} is not connected to network bridge`,
+  });
   await world.expectSound();
 });
 

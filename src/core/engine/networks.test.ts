@@ -136,6 +136,51 @@ describe('connect and disconnect', () => {
     }
   });
 
+  test('links are named in the order in which they lead out: internal networks last, then by name', async () => {
+    const world = await World.start();
+    await world.network('a', { internal: true });
+    await world.network('z');
+    await world.create('web', { network: 'z' });
+    for (const name of ['a', 'bridge']) await world.engine.networks.connect(name, 'web', {});
+    await world.engine.containers.start('web');
+    const { endpoints } = world.engine.containers.get('web');
+    expect(Object.fromEntries(endpoints.map((its) => [its.endpoint.interfaceName, its.network.name]))).toEqual({
+      eth0: 'bridge',
+      eth1: 'z',
+      eth2: 'a',
+    });
+    // The default bridge is joined first.
+    expect(endpoints[0]!.network.name).toBe('bridge');
+    await world.expectSound();
+  });
+
+  test('who was on a network is not on another that gets its name', async () => {
+    const world = await World.start();
+    const first = await world.network('net');
+    await world.run('web', { network: 'net' });
+    await world.engine.containers.stop('web');
+    await world.engine.networks.remove('net');
+    await world.network('net');
+    await expect(world.engine.containers.start('web')).rejects.toMatchObject({
+      code: 'not-found',
+      message: `network ${first} not found`,
+    });
+    // Until it is put there again.
+    await world.engine.networks.connect('net', 'web', {});
+    await world.engine.containers.start('web');
+    expect(Object.keys(world.addresses('web'))).toEqual(['net']);
+    await world.expectSound();
+  });
+
+  test('networks that are gone are in nobody’s way', async () => {
+    const world = await World.start();
+    await world.network('net');
+    await world.create('web', { network: 'net' });
+    await world.engine.networks.remove('net');
+    await world.engine.networks.connect('none', 'web', {});
+    expect(Object.keys(world.engine.containers.get('web').container.networks)).toEqual(['net', 'none']);
+  });
+
   test('a stopped container is there when it starts', async () => {
     const world = await World.start();
     const network = await world.network('net', { subnet: '10.0.0.0/24' });

@@ -53,6 +53,16 @@ test('ports that nobody chose come from the host’s range, one after the other'
   await world.expectSound();
 });
 
+test('ports that a start had until it failed are passed over, as dockerd does', async () => {
+  const world = await World.start();
+  await world.create('web', { ports: ['80'] });
+  await world.engine.networks.connect('later', 'web', {});
+  await expect(world.engine.containers.start('web')).rejects.toThrow('network later not found');
+  await world.network('later');
+  await world.engine.containers.start('web');
+  expect(hostPorts(world, 'web')).toEqual([32_769, 32_769]);
+});
+
 test('of a range the first free one is taken; a range of the same size goes port by port', async () => {
   const world = await World.start();
   await world.run('one', { ports: ['8000-8001:80'] });

@@ -1,22 +1,42 @@
 /** The differences that are meant to be, each with its reason. Anything else fails a sequence. */
+import type { Answer } from '../../support/api.ts';
 import { compare, type Difference } from './compare.ts';
-import type { Observation } from './observe.ts';
+import type { ObservedContainer, Observation } from './observe.ts';
+import type { Step } from './step.ts';
+
+/** What a difference came about in. */
+export interface Circumstances {
+  /** How dockerd was found. */
+  readonly observed: Observation;
+  /** The steps until then, the last of which it came with. */
+  readonly steps: readonly Step[];
+  readonly theirs: Answer | undefined;
+  readonly ours: Answer | undefined;
+}
 
 interface Allowance {
   readonly why: string;
   readonly path: RegExp;
-  /** What is left of both when this is forgiven; nothing: all of it. */
-  readonly leave?: (difference: Difference, theirs: Observation) => readonly [theirs: unknown, ours: unknown];
+  /** What is left of both when this is forgiven. */
+  readonly leave: (difference: Difference, circumstances: Circumstances) => readonly [theirs: unknown, ours: unknown];
 }
 
-const forgiveIf = (holds: (difference: Difference) => boolean): NonNullable<Allowance['leave']> => {
-  return (difference) => (holds(difference) ? [null, null] : [difference.theirs, difference.ours]);
+const forgiveIf = (holds: (difference: Difference, circumstances: Circumstances) => boolean): Allowance['leave'] => {
+  return (difference, circumstances) =>
+    holds(difference, circumstances) ? [null, null] : [difference.theirs, difference.ours];
 };
 
 export const ALLOWANCES: readonly Allowance[] = [
   {
     why: 'The raw table holds the hardening of Docker 28: no direct access to container addresses from other machines.',
-    path: /^host › ip6?tables › raw/,
+    path: /^host › ip6?tables › raw PREROUTING$/,
+    leave: ({ theirs, ours }) => [
+      theirs,
+      without(
+        ours,
+        /^-A PREROUTING -d \S+ ! -i \S+ -j DROP$|^-A PREROUTING -d 127\.0\.0\.1\/32 ! -i lo -p (tcp|udp) .*-j DROP$/,
+      ),
+    ],
   },
   {
     why: 'dockerd 20.10 shows the gateway of its default bridge from its second start on.',
@@ -39,8 +59,8 @@ export const ALLOWANCES: readonly Allowance[] = [
   {
     why: 'dockerd 20.10 isolates networks without IPv6 in ip6tables too, which nothing passes.',
     path: /^host › ip6tables › filter DOCKER-ISOLATION-STAGE-/,
-    leave: ({ theirs, ours }, observed) => {
-      const bridges = Object.entries(networksOf(observed))
+    leave: ({ theirs, ours }, { observed }) => {
+      const bridges = Object.entries(observed.networks ?? {})
         .filter(([, { EnableIPv6 }]) => !EnableIPv6)
         .map(([name, { Options }]) => Options['com.docker.network.bridge.name'] ?? `br-${name.replace('>', ':12>')}`);
       return [without(theirs, (line) => bridges.some((bridge) => line.includes(` ${bridge} `))), ours];
@@ -48,43 +68,51 @@ export const ALLOWANCES: readonly Allowance[] = [
   },
   {
     why: "Later Docker checks a new network's subnets at once, and answers 400 with all that is wrong.",
-    path: /^answer$/,
-    leave: forgiveIf(({ ours }) => (ours as Answered).body?.message?.startsWith('invalid network config:') ?? false),
+    path: /^answer › /,
+    leave: forgiveIf(
+      (_, { theirs, ours }) =>
+        theirs!.status >= 400 && ours!.status === 400 && messageOf(ours).startsWith('invalid network config:'),
+    ),
   },
   {
     why: 'dockerd 20.10 answers 500 to some wrong requests; the text is the same.',
-    path: /^answer$/,
-    leave: ({ theirs, ours }) => {
-      const [a, b] = [theirs as Answered, ours as Answered];
-      return a.status === 500 && b.status >= 400 && b.status < 500 ? [a.body, b.body] : [a, b];
-    },
+    path: /^answer › status$/,
+    leave: forgiveIf(
+      (_, { theirs, ours }) =>
+        theirs!.status === 500 && ours!.status >= 400 && ours!.status < 500 && messageOf(theirs) === messageOf(ours),
+    ),
   },
   {
-    why: 'dockerd 20.10 keeps the namespace of a container that ended without networks, or did not start.',
+    why: 'dockerd 20.10 goes on showing the namespace of a container that has ended.',
     path: /^containers › [^›]+ › NetworkSettings › hasSandbox(Key)?$/,
-    leave: ({ path, theirs, ours }, observed) =>
-      containerOf(path, observed).State.Running ? [theirs, ours] : [null, null],
+    leave: forgiveIf(({ path, theirs }, { observed }) => theirs === true && !containerOf(path, observed).State.Running),
   },
   {
-    why: 'dockerd 20.10 leaves what a failed start had done; a start is all or nothing here.',
-    path: /^(containers › [^›]+ › NetworkSettings › Networks|listed › [^›]+ › (NetworkSettings|Ports)) › /,
-    leave: ({ path, theirs, ours }, observed) =>
-      containerOf(path, observed).State.Error ? [null, null] : [theirs, ours],
+    why: 'A start is all or nothing here: dockerd 20.10 has been on networks before it fails.',
+    path: /^containers › [^›]+ › NetworkSettings › Networks › [^›]+ › NetworkID$/,
+    leave: forgiveIf(({ path, ours }, { observed }) => ours === '' && hasFailed(containerOf(path, observed))),
   },
   {
-    why: 'A failed start is undone before it is told: dockerd 20.10 tells of the networks joined until then.',
+    why: 'A start is all or nothing here: dockerd 20.10 tells of the networks that it was on before it fails.',
     path: /^events$/,
-    leave: ({ theirs, ours }, observed) => {
-      const failed = Object.entries(containersOf(observed)).filter(([, { State }]) => State.Error);
-      const isUndone = (line: string): boolean =>
-        /^network (dis)?connect /.test(line) && failed.some(([name]) => line.includes(`"container":"${name}"`));
+    leave: ({ theirs, ours }, { steps, ours: answer }) => {
+      const isFailedStart = /\/(start|restart)$/.test(steps.at(-1)!.path) && answer!.status >= 400;
+      const isUndone = (line: string): boolean => isFailedStart && /^network (dis)?connect /.test(line);
       return [without(theirs, isUndone), without(ours, isUndone)];
     },
   },
   {
+    why: 'dockerd 20.10 goes on listing what a failed start had, though it shows a container without it.',
+    path: /^listed › [^›]+ › (NetworkSettings › Networks › [^›]+ › \w+|Ports › .*)$/,
+    leave: forgiveIf(
+      ({ path, ours }, { observed }) =>
+        ['', 0, undefined].includes(ours as never) && hasFailed(containerOf(path, observed)),
+    ),
+  },
+  {
     why: "There is no file of the host's own namespace.",
     path: /^containers › [^›]+ › NetworkSettings › hasSandboxKey$/,
-    leave: ({ path, theirs, ours }, observed) =>
+    leave: ({ path, theirs, ours }, { observed }) =>
       containerOf(path, observed).HostConfig.NetworkMode === 'host' ? [null, null] : [theirs, ours],
   },
   {
@@ -107,20 +135,20 @@ export const ALLOWANCES: readonly Allowance[] = [
   {
     why: 'In later Docker nothing leads out of an internal network: neither a gateway nor a default route.',
     path: /^(containers|listed) › [^›]+ › NetworkSettings › Networks › [^›]+ › (IPv6)?Gateway$/,
-    leave: ({ path, theirs, ours }, observed) => {
+    leave: ({ path, theirs, ours }, { observed }) => {
       const name = path.split(' › ').at(-2);
-      const its = Object.values(networksOf(observed)).find(({ Name }) => Name === name);
+      const its = Object.values(observed.networks ?? {}).find(({ Name }) => Name === name);
       return its?.Internal && ours === '' ? [null, null] : [theirs, ours];
     },
   },
   {
     why: 'In later Docker nothing leads out of an internal network: neither a gateway nor a default route.',
     path: /^sandboxes › [^›]+ › routes6? › .*"dst":"default"/,
-    leave: ({ path, theirs, ours }, observed) => {
+    leave: ({ path, theirs, ours }, { observed }) => {
       const gateway = (JSON.parse(path.split(' › ')[3]!) as { gateway?: string }).gateway;
       const isInternal = Object.values(containerOf(path, observed).NetworkSettings.Networks).some(
         ({ Gateway, IPv6Gateway, NetworkID }) =>
-          [Gateway, IPv6Gateway].includes(gateway ?? '') && networksOf(observed)[NetworkID]?.Internal,
+          [Gateway, IPv6Gateway].includes(gateway ?? '') && (observed.networks ?? {})[NetworkID]?.Internal,
       );
       return isInternal && ours === undefined ? [null, null] : [theirs, ours];
     },
@@ -138,62 +166,36 @@ export const ALLOWANCES: readonly Allowance[] = [
   },
   {
     why: 'Later Docker writes this sentence with a small letter.',
-    path: /^answer$/,
-    leave: ({ theirs, ours }) => [
-      JSON.parse(JSON.stringify(theirs).replace("Invalid filter '", "invalid filter '")),
-      ours,
-    ],
+    path: /^answer › body › message$/,
+    leave: ({ theirs, ours }) => [String(theirs).replace(/^Invalid filter '/, "invalid filter '"), ours],
   },
 ];
 
-interface ObservedContainer {
-  readonly State: { readonly Running: boolean; readonly Error: string };
-  readonly HostConfig: { readonly NetworkMode: string };
-  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, ObservedPlace>> };
-}
-
-interface ObservedPlace {
-  readonly NetworkID: string;
-  readonly Gateway: string;
-  readonly IPv6Gateway: string;
-}
-
-const containersOf = (observed: Observation): Readonly<Record<string, ObservedContainer>> =>
-  observed['containers'] as Readonly<Record<string, ObservedContainer>>;
+const messageOf = (answer: Answer | undefined): string =>
+  (answer?.body as { message?: string } | undefined)?.message ?? '';
 
 /** The container that a path is of. */
-const containerOf = (path: string, observed: Observation): ObservedContainer =>
-  containersOf(observed)[path.split(' › ')[1]!] ?? {
+const containerOf = (path: string, { containers = {} }: Observation): ObservedContainer =>
+  containers[path.split(' › ')[1]!] ?? {
+    Name: '',
     State: { Running: false, Error: '' },
-    HostConfig: { NetworkMode: '' },
+    HostConfig: { NetworkMode: '', PortBindings: null, PublishAllPorts: false },
     NetworkSettings: { Networks: {} },
   };
 
-const networksOf = (observed: Observation): Readonly<Record<string, ObservedNetwork>> =>
-  observed['networks'] as Readonly<Record<string, ObservedNetwork>>;
-
-interface ObservedNetwork {
-  readonly Name: string;
-  readonly Internal: boolean;
-  readonly EnableIPv6: boolean;
-  readonly Options: Readonly<Record<string, string>>;
-}
-
-interface Answered {
-  readonly status: number;
-  readonly body?: { readonly message?: string };
-}
+const hasFailed = ({ State }: ObservedContainer): boolean => !State.Running && State.Error !== '';
 
 /** The differences that no allowance covers. */
-export function unexplained(differences: readonly Difference[], theirs: Observation): readonly Difference[] {
+export function unexplained(differences: readonly Difference[], circumstances: Circumstances): readonly Difference[] {
   return differences.flatMap((difference) => {
     let rest = difference;
     for (const { path, leave } of ALLOWANCES) {
       if (!path.test(difference.path)) continue;
-      const [left, right] = leave ? leave(rest, theirs) : [null, null];
+      const [left, right] = leave(rest, circumstances);
       rest = { ...rest, theirs: left, ours: right };
+      if (compare(orNothing(left), orNothing(right)).length === 0) return [];
     }
-    return compare(orNothing(rest.theirs), orNothing(rest.ours)).length > 0 ? [rest] : [];
+    return [rest];
   });
 }
 

@@ -31,7 +31,7 @@ export function printDifference({ path, theirs, ours }: Difference): string {
     const isOrder = a!.length === b!.length && a!.every((line) => b!.includes(line));
     return [
       `${path}${isOrder ? ' (ours in another order)' : ''}`,
-      ...(isOrder ? b!.map((line) => `  ${line}`) : lines),
+      ...(isOrder ? [...a!.map((line) => `- ${line}`), ...b!.map((line) => `+ ${line}`)] : lines),
     ].join('\n    ');
   }
   return `${path}\n    - ${JSON.stringify(theirs)}\n    + ${JSON.stringify(ours)}`;

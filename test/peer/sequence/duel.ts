@@ -6,7 +6,7 @@ import { Stage } from '../../../scripts/stage.ts';
 import { Dockerd } from '../../support/dockerd.ts';
 import { unexplained } from './allowances.ts';
 import { compare, type Difference } from './compare.ts';
-import { canonical } from './observe.ts';
+import type { Observation } from './observe.ts';
 import { Side } from './side.ts';
 import type { Step } from './step.ts';
 
@@ -14,36 +14,52 @@ import type { Step } from './step.ts';
 const SETTLE_MILLISECONDS = 2000;
 
 export interface Parting {
-  /** Which of the steps it was. */
-  readonly at: number;
+  /** What was played, up to the step that parts the two. */
+  readonly steps: readonly Step[];
   readonly differences: readonly Difference[];
 }
 
 export class Duel {
+  readonly #name: string;
   #stage: Stage | undefined;
   #dockerd: Dockerd | undefined;
   #theirs!: Side;
   #ours!: Side;
   /** Whether the last sequence has left the two equal. */
   #isClean = true;
-  steps = 0;
 
-  static async open(): Promise<Duel> {
-    const duel = new Duel();
+  private constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** @param name what the names of its namespaces begin with */
+  static async open(name: string): Promise<Duel> {
+    const duel = new Duel(name);
     await duel.#start();
     return duel;
   }
 
-  /** The first step after which the two differ, if there is one. */
-  async play(steps: readonly Step[]): Promise<Parting | undefined> {
+  /**
+   * Plays the steps that `next` gives from what dockerd was observed to be like, until there is none.
+   * @returns where the two part first, if they do
+   */
+  async play(next: (observed: Observation, at: number) => Step | undefined): Promise<Parting | undefined> {
     await this.#clear();
-    for (const [at, step] of steps.entries()) {
-      const differences = await this.#step(step);
-      if (differences.length === 0) continue;
-      this.#isClean = false;
-      return { at, differences };
+    const steps: Step[] = [];
+    let { differences, observed } = await this.#meet();
+    while (differences.length === 0) {
+      const step = next(observed, steps.length);
+      if (!step) return undefined;
+      steps.push(step);
+      ({ differences, observed } = await this.#meet(steps));
     }
-    return undefined;
+    this.#isClean = false;
+    return { steps, differences };
+  }
+
+  /** Plays these steps. */
+  replay(steps: readonly Step[]): Promise<Parting | undefined> {
+    return this.play((_, at) => steps[at]);
   }
 
   async close(): Promise<void> {
@@ -54,9 +70,9 @@ export class Duel {
   }
 
   async #start(): Promise<void> {
-    this.#stage = await Stage.set('passerelle-peer');
+    this.#stage = await Stage.set(this.#name);
     await this.#stage.startDaemon();
-    this.#dockerd = await Dockerd.start('passerelle-dockerd', ['--experimental', '--ip6tables']);
+    this.#dockerd = await Dockerd.start(`${this.#name}-dockerd`, ['--experimental', '--ip6tables']);
     const archive = join(this.#stage.directory, 'busybox.tar');
     await writeBusyboxArchive(archive);
     await this.#stage.docker('load', '-i', archive);
@@ -76,15 +92,25 @@ export class Duel {
     await this.#start();
   }
 
-  async #step(step: Step): Promise<readonly Difference[]> {
-    this.steps++;
-    const [theirs, ours] = await Promise.all([this.#theirs.play(step), this.#ours.play(step)]);
+  /** Has both do the last of the steps, and waits until they are the same. */
+  async #meet(steps: readonly Step[] = []): Promise<{ differences: readonly Difference[]; observed: Observation }> {
+    const step = steps.at(-1);
+    const [theirs, ours] = step ? await Promise.all([this.#theirs.play(step), this.#ours.play(step)]) : [];
     const until = Date.now() + SETTLE_MILLISECONDS;
     for (;;) {
       const [a, b] = await Promise.all([this.#theirs.observe(), this.#ours.observe()]);
-      const answers = canonical(theirs) === canonical(ours) ? [] : [{ path: 'answer', theirs, ours }];
-      const differences = unexplained([...answers, ...compare(a, b)], a);
-      if (differences.length === 0 || Date.now() > until) return differences;
+      const differences = unexplained(compare({ ...a, answer: theirs }, { ...b, answer: ours }), {
+        observed: a,
+        steps,
+        theirs,
+        ours,
+      });
+      const isSame = differences.length === 0;
+      if (isSame || Date.now() > until) {
+        this.#theirs.accept();
+        this.#ours.accept();
+        return { differences, observed: a };
+      }
       await sleep(100);
     }
   }

@@ -1,29 +1,26 @@
 /**
- * Random sequences of requests. The generator believes that what it asks for happens, and mostly asks
- * for what makes sense then; whether it happens is the engines' business.
+ * Random sequences of requests: what is asked for depends on chance and on what there is, and mostly
+ * makes sense. So it is the same again as long as dockerd does the same.
  *
  * Never asked for, since it would part the two for good where we follow later Docker on purpose:
- * subnets with host bits set (20.10 takes them, later ones and we refuse them), two networks of one
- * name (20.10 allows them without CheckDuplicate), IPv6 without a subnet (20.10 has no pool for it),
- * ports that are bound and not exposed (20.10 leaves them out, which no client knows of), refused
- * networks without a subnet (20.10 spends a pool on them).
+ * subnets with host bits set (20.10 takes them, later ones and we refuse them), address ranges outside
+ * of the subnet and host addresses that are none (likewise), two networks of one name (20.10 allows
+ * them without CheckDuplicate), IPv6 without a subnet (20.10 has no pool for it), ports that are bound
+ * and not exposed (20.10 leaves them out, which no client knows of), refused networks without a subnet
+ * (20.10 spends a pool on them), static addresses outside of the subnet (20.10 finds them at start),
+ * a MAC address on a network that is given by its id (20.10 forgets it), a network for a container of
+ * the host's namespace that has left the network `host` (20.10 gives it to the host), an address that a
+ * stopped container has asked for (it is reserved here, and not in 20.10).
  */
+import type { Observation } from './observe.ts';
 import { Random } from './random.ts';
 import type { Step } from './step.ts';
-
-interface KnownNetwork {
-  readonly subnet: string | undefined;
-  readonly subnet6: string | undefined;
-}
-
-interface KnownContainer {
-  isRunning: boolean;
-  readonly networks: Set<string>;
-}
+import { World, type KnownContainer, type KnownNetwork } from './world.ts';
 
 const NETWORKS = ['n0', 'n1', 'n2', 'n3', 'n4'];
 const CONTAINERS = ['c0', 'c1', 'c2', 'c3', 'c4', 'c5'];
-const PREDEFINED = new Set(['bridge', 'host', 'none']);
+/** Addresses in a subnet that nobody gets who has not asked for them. */
+const STATIC_HOSTS = [9, 10, 11, 12, 13, 14];
 const BRIDGE = 'com.docker.network.bridge';
 
 const ACTIONS = {
@@ -45,24 +42,19 @@ const ACTIONS = {
   wrong: 8,
 } as const;
 
-export function generate(seed: number, length: number): readonly Step[] {
-  const generator = new Generator(new Random(seed));
-  return Array.from({ length }, () => generator.step());
-}
+type Change = 'start' | 'stop' | 'kill' | 'restart' | 'pause' | 'unpause';
 
-/** The name in a reference. */
-const plain = (ref: string): string => ref.replace(/[{}]|:12/g, '');
-
-class Generator {
+export class Generator {
   readonly #random: Random;
-  readonly #networks = new Map<string, KnownNetwork>();
-  readonly #containers = new Map<string, KnownContainer>();
+  #world = new World({});
 
-  constructor(random: Random) {
-    this.#random = random;
+  constructor(seed: number) {
+    this.#random = new Random(seed);
   }
 
-  step(): Step {
+  /** The next request, after the one before has led to what was observed. */
+  next(observed: Observation): Step {
+    this.#world = new World(observed);
     const action = this.#random.weighted(ACTIONS);
     switch (action) {
       case 'createNetwork':
@@ -85,75 +77,63 @@ class Generator {
       case 'removeContainer':
         return this.#removeContainer();
       case 'rename':
-        return this.#rename();
+        return {
+          method: 'POST',
+          path: `/containers/${this.#container()}/rename?name=${this.#random.pick(CONTAINERS)}`,
+        };
       case 'pruneNetworks':
-        for (const name of this.#networks.keys()) if (!this.#isUsed(name)) this.#networks.delete(name);
         return { method: 'POST', path: '/networks/prune' };
       case 'pruneContainers':
-        for (const [name, { isRunning }] of this.#containers) if (!isRunning) this.#containers.delete(name);
         return { method: 'POST', path: '/containers/prune' };
       case 'wrong':
         return this.#wrong();
     }
   }
 
-  #isUsed(network: string, byStopped = false): boolean {
-    const isIn = ({ isRunning, networks }: KnownContainer): boolean =>
-      (isRunning || byStopped) && networks.has(network);
-    return [...this.#containers.values()].some(isIn);
-  }
-
-  /** A reference to something known, or now and then to something else. */
-  #ref(known: Iterable<string>, others: readonly string[]): string {
-    const names = [...known];
-    if (names.length === 0 || this.#random.chance(0.06)) return this.#random.pick(others);
-    const name = this.#random.pick(names);
-    return this.#random.weighted({ name: 6, id: 2, short: 1 }) === 'name'
-      ? name
-      : this.#random.pick([`{${name}}`, `{${name}:12}`]);
+  /** A reference to one of these, or now and then to something else. */
+  #ref(known: readonly (KnownNetwork | KnownContainer)[], others: readonly string[]): string {
+    if (known.length === 0 || this.#random.chance(0.06)) return this.#random.pick(others);
+    const { name, key } = this.#random.pick(known);
+    return { name, id: `{${key}}`, short: `{${key}:12}` }[this.#random.weighted({ name: 8, id: 2, short: 1 })];
   }
 
   #network(): string {
     return this.#random.chance(0.12)
       ? this.#random.pick(['bridge', 'bridge', 'host', 'none'])
-      : this.#ref(this.#networks.keys(), [...NETWORKS, 'bridge', 'missing']);
+      : this.#ref(this.#world.networks, [...NETWORKS, 'bridge', 'missing']);
   }
 
-  #container(): string {
-    return this.#ref(this.#containers.keys(), [...CONTAINERS, 'missing']);
+  #container(among = this.#world.containers): string {
+    return this.#ref(among, [...CONTAINERS.filter((name) => !this.#world.container(name)), 'missing']);
   }
 
   #createNetwork(): Step {
     const random = this.#random;
-    const free = NETWORKS.filter((name) => !this.#networks.has(name));
+    const free = NETWORKS.filter((name) => !this.#world.network(name));
     if (free.length === 0) return this.#removeNetwork();
     const Name = random.pick(free);
     const options: Record<string, string> = {};
     const Config: Record<string, unknown>[] = [];
-    let subnet: string | undefined;
-    let subnet6: string | undefined;
-    if (random.chance(0.5)) {
+    const hasSubnet = random.chance(0.5);
+    if (hasSubnet) {
       const third = random.below(9);
-      subnet = random.pick([
-        `10.9.${third}.0/24`,
-        `10.${third + 20}.0.0/16`,
-        `10.9.${third}.16/28`,
-        `10.8.${third}.4/30`,
-      ]);
-      Config.push(this.#pool(subnet));
+      Config.push(
+        this.#pool(
+          random.pick([`10.9.${third}.0/24`, `10.${third + 20}.0.0/16`, `10.9.${third}.16/28`, `10.8.${third}.4/30`]),
+        ),
+      );
     }
     const EnableIPv6 = random.chance(0.2);
     if (EnableIPv6) {
-      subnet6 = `fd00:${random.below(9)}::/64`;
-      Config.push({ Subnet: subnet6, ...(random.chance(0.4) ? { Gateway: subnet6.replace('/64', 'fe') } : {}) });
+      const subnet = `fd00:${random.below(9)}::/64`;
+      Config.push({ Subnet: subnet, ...(random.chance(0.4) ? { Gateway: subnet.replace('/64', 'fe') } : {}) });
     }
     if (random.chance(0.15)) options[`${BRIDGE}.enable_icc`] = random.pick(['false', 'true']);
     if (random.chance(0.15)) options[`${BRIDGE}.enable_ip_masquerade`] = random.pick(['false', 'true']);
     if (random.chance(0.1)) options[`${BRIDGE}.host_binding_ipv4`] = random.pick(['127.0.0.1', '198.51.100.1']);
-    if (subnet && random.chance(0.25)) options[`${BRIDGE}.name`] = `br${random.below(3)}`;
+    if (hasSubnet && random.chance(0.25)) options[`${BRIDGE}.name`] = `br${random.below(3)}`;
     if (random.chance(0.1)) options['com.docker.network.driver.mtu'] = '1400';
     if (random.chance(0.1)) options['com.docker.network.container_iface_prefix'] = 'net';
-    this.#networks.set(Name, { subnet, subnet6 });
     return {
       method: 'POST',
       path: '/networks/create',
@@ -173,28 +153,25 @@ class Generator {
 
   #pool(subnet: string): Record<string, unknown> {
     const random = this.#random;
-    const [address = '', length] = subnet.split('/');
-    const at = (host: number): string =>
-      `${address.slice(0, address.lastIndexOf('.'))}.${Number(address.split('.')[3]) + host}`;
+    const length = subnet.split('/')[1];
     if (length === '30') return { Subnet: subnet };
     return {
       Subnet: subnet,
-      ...(random.chance(0.3) ? { Gateway: at(random.pick([1, 5, 14])) } : {}),
-      ...(random.chance(0.2) && length === '24' ? { IPRange: `${at(32)}/28` } : {}),
-      ...(random.chance(0.15) ? { AuxiliaryAddresses: { printer: at(random.pick([2, 3])) } } : {}),
+      ...(random.chance(0.3) ? { Gateway: hostOf(subnet, random.pick([1, 5, 14])) } : {}),
+      ...(random.chance(0.2) && length === '24' ? { IPRange: `${hostOf(subnet, 32)}/28` } : {}),
+      ...(random.chance(0.15) ? { AuxiliaryAddresses: { printer: hostOf(subnet, random.pick([2, 3])) } } : {}),
     };
   }
 
   #removeNetwork(): Step {
-    const idle = [...this.#networks.keys()].filter((its) => !this.#isUsed(its, true));
-    const name = this.#random.chance(0.7) ? this.#ref(idle, ['missing', 'bridge']) : this.#network();
-    if (!this.#isUsed(plain(name))) this.#networks.delete(plain(name));
-    return { method: 'DELETE', path: `/networks/${name}` };
+    const idle = this.#world.networks.filter(({ name }) => !this.#world.isUsed(name));
+    const ref = this.#random.chance(0.7) ? this.#ref(idle, ['missing', 'bridge']) : this.#network();
+    return { method: 'DELETE', path: `/networks/${ref}` };
   }
 
   #createContainer(): Step {
     const random = this.#random;
-    const free = CONTAINERS.filter((name) => !this.#containers.has(name));
+    const free = CONTAINERS.filter((name) => !this.#world.container(name));
     if (free.length === 0) return this.#removeContainer();
     const name = random.pick(free);
     const mode = random.weighted({ network: 10, unsaid: 4, bridge: 2, none: 1, host: 1, container: 1 });
@@ -209,8 +186,7 @@ class Generator {
       container: `container:${this.#container()}`,
     }[mode];
     const places: Record<string, unknown> = {};
-    // 20.10 finds wrong places at start, later Docker and we at once: these are right as far as is known.
-    if (mode === 'network' && this.#networks.has(plain(network)) && random.chance(0.6)) {
+    if (mode === 'network' && this.#world.network(network) && random.chance(0.6)) {
       places[network] = this.#endpoint(network);
     }
     const PortBindings = random.chance(0.6) ? this.#ports() : undefined;
@@ -218,7 +194,7 @@ class Generator {
       ...Object.keys(PortBindings ?? {}),
       ...(random.chance(0.25) ? [`${70 + random.below(3)}/${random.pick(['tcp', 'udp'])}`] : []),
     ];
-    this.#containers.set(name, { isRunning: false, networks: new Set([plain(NetworkMode ?? 'bridge')]) });
+    const hasMac = random.chance(0.1) && !NetworkMode?.startsWith('{');
     return {
       method: 'POST',
       path: `/containers/create?name=${name}`,
@@ -227,7 +203,7 @@ class Generator {
         Cmd: ['sleep', '1000'],
         StopTimeout: 0,
         ...(random.chance(0.2) ? { Hostname: `host-${name}` } : {}),
-        ...(random.chance(0.1) ? { MacAddress: `02:00:00:00:00:0${random.below(10)}` } : {}),
+        ...(hasMac ? { MacAddress: `02:00:00:00:00:0${random.below(10)}` } : {}),
         ...(random.chance(0.15) ? { Labels: { tier: random.pick(['front', 'back']) } } : {}),
         ...(exposed.length > 0 ? { ExposedPorts: Object.fromEntries(exposed.map((port) => [port, {}])) } : {}),
         HostConfig: {
@@ -272,14 +248,16 @@ class Generator {
 
   #endpoint(network: string): Record<string, unknown> {
     const random = this.#random;
-    const { subnet, subnet6 } = this.#networks.get(plain(network)) ?? {};
+    const { subnet, subnet6 } = this.#world.network(network) ?? {};
     const IPAMConfig: Record<string, unknown> = {};
-    if (subnet && random.chance(0.4)) {
-      const [address = ''] = subnet.split('/');
-      IPAMConfig['IPv4Address'] =
-        `${address.slice(0, address.lastIndexOf('.'))}.${Number(address.split('.')[3]) + 2 + random.below(9)}`;
+    const wished = this.#world.containers.flatMap(({ wishes }) => wishes);
+    const free = (addresses: string[]): string => random.pick(addresses.filter((its) => !wished.includes(its)));
+    if (subnet && !subnet.endsWith('/30') && random.chance(0.4)) {
+      IPAMConfig['IPv4Address'] = free(STATIC_HOSTS.map((host) => hostOf(subnet, host)));
     }
-    if (subnet6 && random.chance(0.4)) IPAMConfig['IPv6Address'] = subnet6.replace('/64', String(2 + random.below(9)));
+    if (subnet6 && random.chance(0.4)) {
+      IPAMConfig['IPv6Address'] = free(STATIC_HOSTS.map((host) => subnet6.replace('/64', host.toString(16))));
+    }
     return {
       ...(Object.keys(IPAMConfig).length > 0 ? { IPAMConfig } : {}),
       ...(random.chance(0.3) ? { Aliases: random.pick([['web'], ['db', 'cache'], ['web', 'web']]) } : {}),
@@ -288,68 +266,43 @@ class Generator {
     };
   }
 
-  #change(action: 'start' | 'stop' | 'kill' | 'restart' | 'pause' | 'unpause'): Step {
-    // 20.10 joins several networks of the user's in an order of chance.
-    const isOrdered = ({ networks }: KnownContainer): boolean =>
-      [...networks].filter((name) => !PREDEFINED.has(name)).length < 2;
+  #change(action: Change): Step {
     const starts = action === 'start' || action === 'restart';
-    const able = [...this.#containers].filter(([, known]) => !starts || isOrdered(known));
-    const wanted = able.filter(([, { isRunning }]) => isRunning !== (action === 'start'));
-    const name = this.#random.chance(0.85)
-      ? this.#ref(
-          wanted.map(([name]) => name),
-          [...able.map(([its]) => its), 'missing'],
-        )
-      : this.#ref(
-          able.map(([its]) => its),
-          ['missing'],
-        );
-    const known = this.#containers.get(plain(name));
-    if (known && !action.endsWith('pause')) known.isRunning = action === 'start' || action === 'restart';
+    const able = this.#world.containers.filter((its) => !starts || its.startsInOrder);
+    const wanted = able.filter(({ isRunning }) => isRunning !== (action === 'start'));
+    const ref = this.#container(this.#random.chance(0.85) && wanted.length > 0 ? wanted : able);
     const signal = action === 'kill' && this.#random.chance(0.3) ? '?signal=SIGKILL' : '';
-    return { method: 'POST', path: `/containers/${name}/${action}${signal}` };
+    return { method: 'POST', path: `/containers/${ref}/${action}${signal}` };
   }
 
   #connect(): Step {
+    const random = this.#random;
     const network = this.#network();
-    const Container = this.#container();
-    this.#containers.get(plain(Container))?.networks.add(plain(network));
+    const Container = this.#container(this.#world.containers.filter(({ hasLeftHost }) => !hasLeftHost));
+    const held = this.#world.network(network)?.held ?? [];
+    const isRefused = held.length > 0 && this.#world.container(Container)?.isRunning && random.chance(0.15);
+    const settings = isRefused ? { IPAMConfig: { IPv4Address: random.pick(held) } } : this.#endpoint(network);
     return {
       method: 'POST',
       path: `/networks/${network}/connect`,
-      body: { Container, ...(this.#random.chance(0.5) ? { EndpointConfig: this.#endpoint(network) } : {}) },
+      body: { Container, ...(isRefused || random.chance(0.5) ? { EndpointConfig: settings } : {}) },
     };
   }
 
   #disconnect(): Step {
     const Container = this.#container();
-    const places = this.#containers.get(plain(Container))?.networks;
-    const network =
-      places && places.size > 0 && this.#random.chance(0.8) ? this.#random.pick([...places]) : this.#network();
-    places?.delete(plain(network));
+    const places = this.#world.container(Container)?.networks ?? [];
+    const network = places.length > 0 && this.#random.chance(0.8) ? this.#random.pick(places) : this.#network();
     return {
       method: 'POST',
-      path: `/networks/${network.startsWith('container:') ? 'bridge' : network}/disconnect`,
+      path: `/networks/${network}/disconnect`,
       body: { Container, ...(this.#random.chance(0.2) ? { Force: true } : {}) },
     };
   }
 
   #removeContainer(): Step {
-    const name = this.#container();
     const force = this.#random.chance(0.6);
-    if (force || !this.#containers.get(plain(name))?.isRunning) this.#containers.delete(plain(name));
-    return { method: 'DELETE', path: `/containers/${name}${force ? '?force=1' : ''}` };
-  }
-
-  #rename(): Step {
-    const name = this.#container();
-    const next = this.#random.pick(CONTAINERS);
-    const known = this.#containers.get(plain(name));
-    if (known && !this.#containers.has(next)) {
-      this.#containers.delete(plain(name));
-      this.#containers.set(next, known);
-    }
-    return { method: 'POST', path: `/containers/${name}/rename?name=${next}` };
+    return { method: 'DELETE', path: `/containers/${this.#container()}${force ? '?force=1' : ''}` };
   }
 
   #wrong(): Step {
@@ -368,25 +321,23 @@ class Generator {
     });
     return random.pick<() => Step>([
       () => network({ Name: random.pick(['bridge', 'host', 'none']) }),
-      () => network({ Name: random.pick([...this.#networks.keys(), 'bridge']) }),
+      () => network({ Name: random.pick([...this.#world.networks.map(({ name }) => name), 'bridge']) }),
       () => network({ Driver: random.pick(['nonsense', 'host', 'null']) }),
       () => pool({ [`${BRIDGE}.enable_icc`]: 'maybe' }, { Subnet: '10.50.0.0/24' }),
       () => pool({ 'com.docker.network.driver.mtu': 'big' }, { Subnet: '10.50.0.0/24' }),
       () => network({ Scope: 'swarm' }),
       () => pool({}, { Subnet: 'nonsense' }),
       () => pool({}, { Subnet: '10.50.0.0/24', Gateway: '10.51.0.1' }),
-      () => pool({}, { Subnet: '10.50.0.0/24', IPRange: '10.51.0.0/28' }),
       () => pool({}, { Subnet: '10.50.0.0/24', AuxiliaryAddresses: { a: '10.51.0.9' } }),
       () => pool({}, { Subnet: '172.17.0.0/16' }),
       () => pool({}, { Subnet: '10.50.0.0/24' }, { Subnet: '10.51.0.0/24' }),
       () => pool({}, { Gateway: '10.50.0.1' }),
       () => container({ Image: 'missing:1' }),
       () => container({}, '-bad-'),
-      () => container({}, random.pick([...this.#containers.keys(), 'wrong/name'])),
+      () => container({}, random.pick([...this.#world.containers.map(({ name }) => name), 'wrong/name'])),
       () => container({ HostConfig: { NetworkMode: 'container:missing' } }),
       () => container({ HostConfig: { PortBindings: { nonsense: [{ HostPort: '1' }] } } }),
       () => container({ HostConfig: { PortBindings: { '80/tcp': [{ HostPort: 'many' }] } } }),
-      () => container({ HostConfig: { PortBindings: { '80/tcp': [{ HostIp: 'here', HostPort: '1' }] } } }),
       () => container({ HostConfig: { PortBindings: { '80/tcp': [{ HostPort: '70000' }] } } }),
       () => container({ HostConfig: { RestartPolicy: { Name: 'sometimes' } } }),
       () => container({ HostConfig: { NetworkMode: 'container:c0', PortBindings: { '80/tcp': [{ HostPort: '1' }] } } }),
@@ -399,4 +350,11 @@ class Generator {
       () => ({ method: 'POST', path: `/networks/${this.#network()}/connect`, body: {} }),
     ])();
   }
+}
+
+/** The address of a subnet's host: `10.9.1.16/28`, 2 -> `10.9.1.18`. */
+function hostOf(subnet: string, host: number): string {
+  const [address = ''] = subnet.split('/');
+  const at = address.lastIndexOf('.') + 1;
+  return `${address.slice(0, at)}${Number(address.slice(at)) + host}`;
 }

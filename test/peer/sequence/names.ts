@@ -1,21 +1,20 @@
 /** The names that ids have in the comparison: those that the steps gave. */
 export class IdNames {
   readonly #byId = new Map<string, string>();
-  readonly #latest = new Map<string, string>();
-  readonly #count = new Map<string, number>();
+  readonly #byName = new Map<string, string>();
 
-  /** A second object of a name is another one. */
+  /** A second object of a name is another one: `n1'2`. */
   add(name: string, id: string): void {
-    const count = (this.#count.get(name) ?? 0) + 1;
-    this.#count.set(name, count);
-    this.#latest.set(name, id);
-    this.#byId.set(id, count === 1 ? name : `${name}'${count}`);
+    let unique = name;
+    for (let count = 2; this.#byName.has(unique); count++) unique = `${name}'${count}`;
+    this.#byName.set(unique, id);
+    this.#byId.set(id, unique);
   }
 
   /** Puts ids where a step has `{name}` or `{name:12}`. */
   fill(text: string): string {
-    return text.replace(/\{([a-z]\d)(:12)?\}/g, (_, name: string, isShort?: string) => {
-      const id = this.#latest.get(name) ?? `no-${name}`;
+    return text.replace(/\{([a-z]+\d?(?:'\d+)?)(:12)?\}/g, (_, name: string, isShort?: string) => {
+      const id = this.#byName.get(name) ?? `no-${name}`;
       return isShort ? id.slice(0, 12) : id;
     });
   }

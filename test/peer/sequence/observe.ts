@@ -3,18 +3,53 @@ import { readFile } from 'node:fs/promises';
 import type { Api } from '../../support/api.ts';
 import type { NamespaceShell } from '../../support/shell.ts';
 import { numberIds, type IdNames } from './names.ts';
+import { hostsInOrder } from './order.ts';
 
-export type Observation = Readonly<Record<string, unknown>>;
+/** `<n1>` -> what is said of that network, and so on; names stand for ids in all of it. */
+export interface Observation {
+  readonly networks?: Readonly<Record<string, ObservedNetwork>>;
+  readonly containers?: Readonly<Record<string, ObservedContainer>>;
+  readonly [part: string]: unknown;
+}
+
+export interface ObservedNetwork {
+  readonly Name: string;
+  readonly Internal: boolean;
+  readonly EnableIPv6: boolean;
+  readonly Options: Readonly<Record<string, string>>;
+  readonly IPAM: { readonly Config: readonly { readonly Subnet: string }[] };
+  readonly Containers: Readonly<Record<string, { readonly IPv4Address: string }>>;
+}
+
+export interface ObservedContainer {
+  /** With the stroke in front. */
+  readonly Name: string;
+  readonly State: { readonly Running: boolean; readonly Error: string };
+  readonly HostConfig: {
+    readonly NetworkMode: string;
+    readonly PortBindings: object | null;
+    readonly PublishAllPorts: boolean;
+  };
+  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, ObservedPlace>> };
+}
+
+export interface ObservedPlace {
+  readonly IPAMConfig: { readonly IPv4Address?: string; readonly IPv6Address?: string } | null;
+  readonly NetworkID: string;
+  readonly Gateway: string;
+  readonly IPv6Gateway: string;
+}
 
 interface Inspected {
   readonly Id: string;
-  readonly Name: string;
-  readonly Created: string;
   readonly State: { readonly Pid: number; readonly Running: boolean };
   readonly HostConfig: { readonly NetworkMode: string };
   readonly HostsPath: string;
   readonly NetworkSettings: { readonly SandboxID: string; readonly SandboxKey: string };
 }
+
+const LINKS_AND_ROUTES = "printf 'address\\nroute\\n' | ip -j -batch -";
+const ROUTES6 = 'ip -j -6 route';
 
 export async function observe(api: Api, shell: NamespaceShell, names: IdNames): Promise<Observation> {
   const listed = await api.get<{ Id: string; Name: string }[]>('/networks');
@@ -23,30 +58,27 @@ export async function observe(api: Api, shell: NamespaceShell, names: IdNames): 
   const containers = await Promise.all(summaries.map(({ Id }) => api.get<Inspected>(`/containers/${Id}/json`)));
   // A namespace of its own, which a host container has not.
   const inside = containers.filter(({ State, HostConfig }) => State.Running && HostConfig.NetworkMode !== 'host');
-  const [rules = '', rules6 = '', addresses = '', routes = '', routes6 = '', ...insides] = await shell.run([
+  const enter = ({ State }: Inspected): string => `nsenter -t ${State.Pid} -n `;
+  const withRoutes6 = new Set<Inspected>();
+  for (const container of inside) if (await hasRoutes6(container)) withRoutes6.add(container);
+  const [rules = '', rules6 = '', linksAndRoutes, routes6, ...insides] = await shell.run([
     'iptables-save',
     'ip6tables-save',
-    'ip -j address',
-    'ip -j route',
-    'ip -j -6 route',
-    ...inside.flatMap(({ State }) =>
-      ['address', 'route', '-6 route'].map((what) => `nsenter -t ${State.Pid} -n ip -j ${what}`),
-    ),
+    LINKS_AND_ROUTES,
+    ROUTES6,
+    ...inside.flatMap((container) => [
+      LINKS_AND_ROUTES.replace('ip ', `${enter(container)}ip `),
+      withRoutes6.has(container) ? `${enter(container)}${ROUTES6}` : ':',
+    ]),
   ]);
   const host = {
     iptables: chains(rules),
     ip6tables: chains(rules6),
-    links: parseList<Link>(addresses).map((link) => presentLink(link, true)),
-    routes: presentRoutes(routes),
-    routes6: presentRoutes(routes6),
+    ...presentInet(linksAndRoutes, routes6, true),
   };
   const sandboxes = inside.map(({ Id }, index): [string, object] => [
     Id,
-    {
-      links: parseList<Link>(insides[index * 3]).map((link) => presentLink(link, false)),
-      routes: presentRoutes(insides[index * 3 + 1]),
-      routes6: presentRoutes(insides[index * 3 + 2]),
-    },
+    presentInet(insides[index * 2], insides[index * 2 + 1], false),
   ]);
   const files = await Promise.all(
     inside.map(async ({ Id, HostsPath }): Promise<[string, string[]]> => [
@@ -67,7 +99,26 @@ export async function observe(api: Api, shell: NamespaceShell, names: IdNames): 
     }),
   );
   // Ids are in no order; names are.
-  return JSON.parse(numberIds(canonical(JSON.parse(text)))) as Observation;
+  return JSON.parse(numberIds(canonical(inOrder(JSON.parse(text) as Named)))) as Observation;
+}
+
+interface Namespace {
+  readonly links: object[];
+}
+
+interface Named {
+  readonly host: Namespace;
+  readonly sandboxes: Readonly<Record<string, Namespace>>;
+  readonly hosts: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Without the orders of chance. */
+function inOrder(named: Named): object {
+  for (const { links } of [named.host, ...Object.values(named.sandboxes)]) {
+    links.sort((a, b) => (canonical(a) < canonical(b) ? -1 : 1));
+  }
+  const hosts = Object.entries(named.hosts).map(([name, lines]) => [name, hostsInOrder(lines)]);
+  return { ...named, hosts: Object.fromEntries(hosts) };
 }
 
 /** JSON with sorted keys. */
@@ -109,6 +160,21 @@ interface Link {
     readonly scope: string;
     readonly label?: string;
   }[];
+}
+
+/** Whether `ip -6 route` would say anything: most have none, and this asks without a process. */
+async function hasRoutes6({ State }: Inspected): Promise<boolean> {
+  const table = await readFile(`/proc/${State.Pid}/net/ipv6_route`, 'utf8').catch(() => '');
+  return table.split('\n').some((line) => line !== '' && !line.endsWith(' lo'));
+}
+
+function presentInet(linksAndRoutes = '', routes6 = '', onHost: boolean): object {
+  const [links, routes] = linksAndRoutes.split('\n');
+  return {
+    links: parseList<Link>(links).map((link) => presentLink(link, onHost)),
+    routes: presentRoutes(routes),
+    routes6: presentRoutes(routes6),
+  };
 }
 
 /** The MAC addresses on the host are random, and so is what the kernel makes of them. */

@@ -1,16 +1,25 @@
-/** The shortest sequence found that still fails: parts are left out, halves first, single steps last. */
-export async function shrink<T>(
-  steps: readonly T[],
-  fails: (steps: readonly T[]) => Promise<boolean>,
+/** The shortest sequence found that parts the two in the same way. */
+import type { Parting } from './duel.ts';
+import type { Step } from './step.ts';
+
+/**
+ * Leaves parts out, halves first, single steps last, as long as the last step still makes one of the
+ * differences that it made: another difference would be another finding.
+ */
+export async function shrink(
+  found: Parting,
+  replay: (steps: readonly Step[]) => Promise<Parting | undefined>,
   attempts: number,
-): Promise<readonly T[]> {
-  let best = steps;
+): Promise<Parting> {
+  const paths = new Set(found.differences.map(({ path }) => path));
+  const last = found.steps.at(-1)!;
+  let best = found;
   let left = attempts;
-  for (let size = Math.floor(best.length / 2); size >= 1; size = Math.floor(size / 2)) {
-    for (let from = 0; from < best.length && left > 0;) {
-      const shorter = [...best.slice(0, from), ...best.slice(from + size)];
-      left--;
-      if (shorter.length > 0 && (await fails(shorter))) best = shorter;
+  for (let size = Math.floor(found.steps.length / 2); size >= 1; size = Math.floor(size / 2)) {
+    for (let from = 0; from < best.steps.length - 1 && left > 0; left--) {
+      const shorter = [...best.steps.slice(0, from), ...best.steps.slice(Math.min(from + size, best.steps.length - 1))];
+      const parting = await replay(shorter);
+      if (parting?.steps.at(-1) === last && parting.differences.some(({ path }) => paths.has(path))) best = parting;
       else from += size;
     }
   }

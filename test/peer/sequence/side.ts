@@ -4,6 +4,7 @@ import { Api, type Answer } from '../../support/api.ts';
 import { NamespaceShell } from '../../support/shell.ts';
 import { IdNames, numberIds } from './names.ts';
 import { canonical, observe, type Observation } from './observe.ts';
+import { eventsInOrder } from './order.ts';
 import type { Step } from './step.ts';
 
 const PREDEFINED = new Set(['bridge', 'host', 'none']);
@@ -20,6 +21,8 @@ export class Side {
   readonly #following = new AbortController();
   #names = new IdNames();
   #events: Event[] = [];
+  /** How many of the events the last observation had. */
+  #observed = 0;
 
   private constructor(socket: string, netns: string) {
     this.#api = new Api(socket);
@@ -50,21 +53,28 @@ export class Side {
 
   /** Plays a step; the answer has names for ids. */
   async play({ method, path, body }: Step): Promise<Answer> {
-    this.#events = [];
     const text = this.#names.fill(JSON.stringify(body ?? null));
-    const answer = await this.#api.call(method, this.#names.fill(path), JSON.parse(text) ?? undefined);
+    const answer = await this.#api
+      .call(method, this.#names.fill(path), JSON.parse(text) ?? undefined)
+      // dockerd answers nothing when it panics.
+      .catch((error: Error) => ({ status: 0, body: { message: error.message } }));
     const id = (answer.body as { Id?: string } | undefined)?.Id;
     const name = /name=(\w+)/.exec(path)?.[1] ?? (body as { Name?: string } | undefined)?.Name;
     if (answer.status === 201 && id && name) this.#names.add(name, id);
-    return {
-      status: answer.status,
-      body: JSON.parse(numberIds(this.#names.normalise(canonical(answer.body ?? null)))) as unknown,
-    };
+    const shown = JSON.parse(numberIds(this.#names.normalise(canonical(answer.body ?? null)))) as unknown;
+    (shown as { NetworksDeleted?: string[] } | null)?.NetworksDeleted?.sort();
+    return { status: answer.status, body: shown };
   }
 
   async observe(): Promise<Observation> {
     const observation = await observe(this.#api, this.#shell, this.#names);
-    return { ...observation, events: this.#events.map((event) => this.#presentEvent(event)) };
+    this.#observed = this.#events.length;
+    return { ...observation, events: eventsInOrder(this.#events.map((event) => this.#presentEvent(event))) };
+  }
+
+  /** Leaves the events that were observed behind; those that come late belong to the next step. */
+  accept(): void {
+    this.#events.splice(0, this.#observed);
   }
 
   #presentEvent({ Type, Action, Actor }: Event): string {

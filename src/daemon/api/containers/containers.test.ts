@@ -71,7 +71,7 @@ function viewOf(
     execIds: (inspect['ExecIDs'] as string[] | null) ?? [],
     endpoints: [
       {
-        network: { id: place.NetworkID, name } as NetworkRecord,
+        network: { id: place.NetworkID, name, bridge: {} } as NetworkRecord,
         endpoint: {
           id: place.EndpointID,
           networkId: place.NetworkID,
@@ -101,6 +101,7 @@ const PUBLISHED = viewOf(
     mac: '02:42:ac:18:00:02',
     ipv4: '172.24.0.2/16',
     gateway4: '172.24.0.1',
+    isGateway4: true,
     bindings: [...both('tcp', 80, 7777), ...both('tcp', 99, 32769)],
   },
 );
@@ -156,6 +157,11 @@ describe.each([
     const shown = summarizeContainer(view, 'busybox:1', now, { written: 0, total: 1982382 });
     expect(JSON.stringify(shown, null, 1)).toBe(JSON.stringify(summary, null, 1));
   });
+});
+
+test('where nothing leads out, nothing is exposed', () => {
+  const inside = viewOf(published, {}, { interfaceName: 'eth0', ipv4: '172.24.0.2/16', bindings: [] });
+  expect(presentContainer(inside, 41, {} as never)).toMatchObject({ NetworkSettings: { Ports: {} } });
 });
 
 describe('what differs by version', () => {

@@ -117,10 +117,10 @@ function presentIpam({ ipv4Address, ipv6Address, linkLocalAddresses }: EndpointS
 export const portKey = ({ containerPort, protocol }: Pick<PortBinding, 'containerPort' | 'protocol'>): string =>
   `${containerPort}/${protocol}`;
 
-/** The ports of a running container: `80/tcp` -> its bindings; none, if it is only exposed. */
+/** The ports of a container that can be reached from outside: `80/tcp` -> its bindings; none, if it is only exposed. */
 export function openPorts({ container, endpoints }: ContainerView): ReadonlyMap<string, readonly PortBinding[]> {
   const ports = new Map<string, PortBinding[]>();
-  if (!endpoints.some(({ endpoint }) => endpoint.interfaceName !== '')) return ports;
+  if (!endpoints.some(leadsOut)) return ports;
   const exposed = [
     ...Object.keys(container.config.ExposedPorts ?? {}),
     ...Object.keys(container.hostConfig.PortBindings ?? {}),
@@ -134,6 +134,9 @@ export function openPorts({ container, endpoints }: ContainerView): ReadonlyMap<
   }
   return ports;
 }
+
+const leadsOut = ({ endpoint, network }: ContainerView['endpoints'][number]): boolean =>
+  network.bridge !== undefined && (endpoint.isGateway4 || endpoint.isGateway6);
 
 export function presentPorts(view: ContainerView): Record<string, object | null> {
   const entries = [...openPorts(view)].map(([port, bindings]): [string, object | null] => [

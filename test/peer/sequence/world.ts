@@ -1,0 +1,89 @@
+/** What there is, as far as the next request depends on it. */
+import type { ObservedContainer, ObservedNetwork, Observation } from './observe.ts';
+
+const PREDEFINED = new Set(['bridge', 'host', 'none']);
+
+export interface KnownNetwork {
+  readonly name: string;
+  /** What stands for its id: `n1`. */
+  readonly key: string;
+  /** The subnets that its user chose. */
+  readonly subnet: string | undefined;
+  readonly subnet6: string | undefined;
+  /** The addresses that its members have now. */
+  readonly held: readonly string[];
+}
+
+export interface KnownContainer {
+  readonly name: string;
+  readonly key: string;
+  readonly isRunning: boolean;
+  /** The networks that it is on, or will be. */
+  readonly networks: readonly string[];
+  /** The addresses that were asked for. */
+  readonly wishes: readonly string[];
+  /** Whether it joins its networks in an order that is always the same. */
+  readonly startsInOrder: boolean;
+  /** Whether it is in the host's namespace and not on the network `host`. */
+  readonly hasLeftHost: boolean;
+}
+
+export class World {
+  /** Without the predefined ones. */
+  readonly networks: readonly KnownNetwork[];
+  readonly containers: readonly KnownContainer[];
+
+  constructor({ networks = {}, containers = {} }: Observation) {
+    this.networks = Object.entries(networks)
+      .filter(([, { Name }]) => !PREDEFINED.has(Name))
+      .map(([id, network]) => knownNetwork(keyOf(id), network));
+    this.containers = Object.entries(containers).map(([id, container]) => knownContainer(keyOf(id), container));
+  }
+
+  /** @param ref a name, or `{key}` */
+  network(ref: string): KnownNetwork | undefined {
+    return this.networks.find(isMeant(ref));
+  }
+
+  container(ref: string): KnownContainer | undefined {
+    return this.containers.find(isMeant(ref));
+  }
+
+  isUsed(network: string): boolean {
+    return this.containers.some(({ networks }) => networks.includes(network));
+  }
+}
+
+/** `<n1>` -> `n1` */
+const keyOf = (id: string): string => id.slice(1, -1);
+
+const isMeant =
+  (ref: string) =>
+  ({ name, key }: { readonly name: string; readonly key: string }): boolean =>
+    [name, `{${key}}`, `{${key}:12}`].includes(ref);
+
+function knownNetwork(key: string, { Name, IPAM, Containers }: ObservedNetwork): KnownNetwork {
+  const subnets = IPAM.Config.map(({ Subnet }) => Subnet);
+  return {
+    name: Name,
+    key,
+    subnet: subnets.find((subnet) => subnet.startsWith('10.')),
+    subnet6: subnets.find((subnet) => subnet.includes(':')),
+    held: Object.values(Containers).map(({ IPv4Address }) => IPv4Address.split('/')[0]!),
+  };
+}
+
+function knownContainer(key: string, { Name, State, HostConfig, NetworkSettings }: ObservedContainer): KnownContainer {
+  const networks = Object.keys(NetworkSettings.Networks);
+  const publishes = HostConfig.PublishAllPorts || Object.keys(HostConfig.PortBindings ?? {}).length > 0;
+  return {
+    name: Name.slice(1),
+    key,
+    isRunning: State.Running,
+    networks,
+    wishes: Object.values(NetworkSettings.Networks).flatMap(({ IPAMConfig }) => Object.values(IPAMConfig ?? {})),
+    // dockerd joins the default bridge first, and the others as a map gives them: ports go from one to the next.
+    startsInOrder: !publishes || networks.filter((name) => name !== 'bridge').length < 2,
+    hasLeftHost: HostConfig.NetworkMode === 'host' && !networks.includes('host'),
+  };
+}
