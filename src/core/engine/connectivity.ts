@@ -127,7 +127,7 @@ export class Connectivity {
         const endpoint = draft.endpoint.where('container', containerId).find((row) => row.networkId === network?.id);
         if (!place || (running && network && !endpoint)) {
           // Docker says it in two ways.
-          const where = running ? `network ${name}` : `the network ${name}`;
+          const where = running && network ? `network ${name}` : `the network ${name}`;
           throw new EngineError('internal', `container ${container.id} is not connected to ${where}`);
         }
         const record = { ...container, networks: others };

@@ -144,6 +144,16 @@ describe('a life', () => {
     await world.expectSound();
   });
 
+  test('one that could not be started again has ended as it ended before', async () => {
+    const world = await World.start();
+    await world.network('net');
+    await world.run('web', { network: 'net' });
+    await world.engine.containers.kill('web', 'KILL');
+    await world.engine.networks.remove('net');
+    await expect(world.engine.containers.start('web')).rejects.toThrow('not found');
+    expect(state(world, 'web')).toMatchObject({ status: 'exited', exitCode: 137 });
+  });
+
   test('its output and its exit are kept', async () => {
     const world = await World.start();
     const id = await world.run('web');

@@ -247,7 +247,7 @@ export class Lifecycle {
       this.#setState(container.id, {
         status: container.state.status === 'created' ? 'created' : 'exited',
         pid: 0,
-        exitCode: error instanceof RuntimeError ? error.exitCode : 128,
+        exitCode: error instanceof RuntimeError ? error.exitCode : container.state.exitCode || 128,
         error: error instanceof Error ? error.message : String(error),
       }),
     );

@@ -70,6 +70,13 @@ describe('ephemeral ports', () => {
     expect(allocate([ask()], { cursor: first.cursor })).toEqual(['0.0.0.0:32769', ':::32769']);
   });
 
+  test('of IPv4 alone and of both versions are counted together', () => {
+    const first = allocateBindings([ask()], context());
+    const second = allocateBindings([ask(0, 0, '0.0.0.0')], context({ cursor: first.cursor }));
+    expect(brief(second.bindings)).toEqual(['0.0.0.0:32769']);
+    expect(allocate([ask()], { cursor: second.cursor })).toEqual(['0.0.0.0:32770', ':::32770']);
+  });
+
   test('begin again after the last of the range', () => {
     const ephemeral = { from: 40_000, to: 40_002 };
     const { cursor } = allocateBindings([ask(), ask(), ask()], context({ ephemeral }));

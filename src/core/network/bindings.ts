@@ -75,12 +75,13 @@ function findPort(
     throw refused(endpoint, `Bind for ${address}:${from} failed: port is already allocated`);
   }
   const range = from === 0 ? ephemeral : { from, to };
-  const key = `${protocol} ${addresses.join(' ')} ${range.from}-${range.to}`;
+  const keys = addresses.map((address) => `${protocol} ${address} ${range.from}-${range.to}`);
   const size = range.to - range.from + 1;
-  const start = (cursor[key] ?? range.to) + 1 - range.from;
+  const start = (cursor[keys[0]!] ?? range.to) + 1 - range.from;
   for (let step = 0; step < size; step++) {
     const port = range.from + ((start + step) % size);
-    if (conflict(port) === undefined) return { port, cursor: { ...cursor, [key]: port } };
+    if (conflict(port) !== undefined) continue;
+    return { port, cursor: { ...cursor, ...Object.fromEntries(keys.map((key) => [key, port])) } };
   }
   throw refused(endpoint, `all ports are allocated (${range.from}-${range.to}/${protocol})`);
 }

@@ -458,6 +458,14 @@ describe('refusals', () => {
     expect(resolve({ options, internal: true }).bridge?.gatewayMode4).toBe('isolated');
   });
 
+  test('subnets are told before options', () => {
+    const other = resolveNetwork(request({ name: 'other', ...withPools({ subnet: '10.0.0.0/24' }) }), context()).network;
+    const options = { 'com.docker.network.driver.mtu': 'big' };
+    expect(refusal(() => resolve({ ...withPools({ subnet: '10.0.0.0/16' }), options }, { networks: [other] }))[1]).toBe(
+      'Pool overlaps with other one on this address space',
+    );
+  });
+
   test('a bridge that another network has', () => {
     const options = { 'com.docker.network.bridge.name': 'br' };
     const other = resolveNetwork(request({ name: 'other', options }), context({ id: 'f'.repeat(64) })).network;

@@ -58,21 +58,18 @@ export function resolveNetwork(request: NetworkRequest, context: NetworkContext)
   const requested = checkPools(asked.ipam?.pools ?? [], enableIPv6);
   const record = baseRecord({ ...asked, enableIPv4, enableIPv6 }, context);
   const versions: Version[] = [...(enableIPv4 ? [4 as const] : []), ...(enableIPv6 ? [6 as const] : [])];
-  const withPools = (driverPart: Pick<NetworkRecord, 'bridge' | 'parent'>, isInternal: boolean): ResolvedNetwork => {
-    const { pools, cursor } = resolvePools(versions, requested, context, driverPart.parent !== undefined);
-    return { network: { ...record, internal: isInternal, ipam: { ...record.ipam, pools }, ...driverPart }, cursor };
-  };
+  if (asked.driver !== 'bridge' && !isParentDriver(asked.driver)) return { network: record, cursor: context.cursor };
+  // What is wrong with the subnets is told before what is wrong with the options.
+  const { pools, cursor } = resolvePools(versions, requested, context, isParentDriver(asked.driver));
+  const network = { ...record, ipam: { ...record.ipam, pools } };
   parseAnnouncement(asked.options);
   if (asked.driver === 'bridge') {
     const bridge = parseBridge(asked.options, { ...context, internal: asked.internal });
     refuseSharedBridge(context.id, bridge, context.networks);
-    return withPools({ bridge }, asked.internal);
+    return { network: { ...network, bridge }, cursor };
   }
-  if (isParentDriver(asked.driver)) {
-    const parent = parseParent(asked.driver, asked.options, context);
-    return withPools({ parent }, asked.internal || parent.made?.kind === 'dummy');
-  }
-  return { network: record, cursor: context.cursor };
+  const parent = parseParent(asked.driver, asked.options, context);
+  return { network: { ...network, parent, internal: asked.internal || parent.made?.kind === 'dummy' }, cursor };
 }
 
 function refuseName(name: string, { networks, predefined = false }: NetworkContext): void {

@@ -75,12 +75,28 @@ export const ALLOWANCES: readonly Allowance[] = [
     ),
   },
   {
+    why: 'Later Docker says before what is wrong with a place that it is its settings.',
+    path: /^answer › body › message$/,
+    leave: ({ theirs, ours }) => [theirs, withoutPrefix(ours)],
+  },
+  {
     why: 'dockerd 20.10 answers 500 to some wrong requests; the text is the same.',
     path: /^answer › status$/,
     leave: forgiveIf(
       (_, { theirs, ours }) =>
-        theirs!.status === 500 && ours!.status >= 400 && ours!.status < 500 && messageOf(theirs) === messageOf(ours),
+        theirs!.status === 500 && ours!.status >= 400 && ours!.status < 500 && messageOf(theirs) === withoutPrefix(messageOf(ours)),
     ),
+  },
+  {
+    why: 'dockerd 20.10 learns only from the kernel that a port is taken on another address.',
+    path: /^(answer › body › message|containers › [^›]+ › State › Error)$/,
+    leave: ({ theirs, ours }) => [
+      String(theirs).replace(
+        /Error starting userland proxy: listen \w+ (\S+): bind: address already in use$/,
+        'Bind for $1',
+      ),
+      String(ours).replace(/ failed: port is already allocated$/, ''),
+    ],
   },
   {
     why: 'dockerd 20.10 goes on showing the namespace of a container that has ended.',
@@ -173,6 +189,8 @@ export const ALLOWANCES: readonly Allowance[] = [
 
 const messageOf = (answer: Answer | undefined): string =>
   (answer?.body as { message?: string } | undefined)?.message ?? '';
+
+const withoutPrefix = (message: unknown): string => String(message).replace(/^invalid endpoint settings:\n/, '');
 
 /** The container that a path is of. */
 const containerOf = (path: string, { containers = {} }: Observation): ObservedContainer =>

@@ -10,7 +10,8 @@
  * (20.10 spends a pool on them), static addresses outside of the subnet (20.10 finds them at start),
  * a MAC address on a network that is given by its id (20.10 forgets it), a network for a container of
  * the host's namespace that has left the network `host` (20.10 gives it to the host), an address that a
- * stopped container has asked for (it is reserved here, and not in 20.10).
+ * stopped container has asked for (it is reserved here, and not in 20.10), any free port on some
+ * addresses only (20.10 counts each address by itself, and so comes to different ports for IPv4 and IPv6).
  */
 import type { Observation } from './observe.ts';
 import { Random } from './random.ts';
@@ -189,7 +190,8 @@ export class Generator {
     if (mode === 'network' && this.#world.network(network) && random.chance(0.6)) {
       places[network] = this.#endpoint(network);
     }
-    const PortBindings = random.chance(0.6) ? this.#ports() : undefined;
+    const isAnywhere = !this.#world.network(network)?.hasHostBinding;
+    const PortBindings = random.chance(0.6) ? this.#ports(isAnywhere) : undefined;
     const exposed = [
       ...Object.keys(PortBindings ?? {}),
       ...(random.chance(0.25) ? [`${70 + random.below(3)}/${random.pick(['tcp', 'udp'])}`] : []),
@@ -209,7 +211,7 @@ export class Generator {
         HostConfig: {
           ...(NetworkMode ? { NetworkMode } : {}),
           ...(PortBindings ? { PortBindings } : {}),
-          ...(random.chance(0.12) ? { PublishAllPorts: true } : {}),
+          ...(isAnywhere && random.chance(0.12) ? { PublishAllPorts: true } : {}),
           ...(random.chance(0.1) ? { ExtraHosts: ['other:192.0.2.1'] } : {}),
           ...(random.chance(0.1) ? { Dns: ['192.0.2.53'] } : {}),
           ...(random.chance(0.05) ? { AutoRemove: true } : {}),
@@ -223,25 +225,21 @@ export class Generator {
    * With the container port the host port rises, as dockerd's order of ports is one then: it sorts by
    * the one or the other, and ports for which these disagree come as they were read, which is by chance.
    */
-  #ports(): Record<string, unknown> {
+  #ports(isAnywhere: boolean): Record<string, unknown> {
     const random = this.#random;
     const first = 8000 + 20 * random.below(3);
     const numbers = [80, 81, 82, 83, 84, 85].filter(() => random.chance(0.4));
-    const anywhere = random.below(3);
-    const hostPort = (port: number, index: number): string => {
-      if (index < anywhere) return random.pick(['', '0']);
-      return port === 85 ? `${8100 + random.below(3)}-810${3 + random.below(3)}` : String(first + port - 80);
-    };
+    const free = isAnywhere ? random.below(3) : 0;
     const entries = numbers.map((port, index): [string, object[]] => {
-      const binding = { HostPort: hostPort(port, index) };
+      const key = `${port}/${random.pick(['tcp', 'tcp', 'udp'])}`;
+      if (index < free) return [key, [{ HostPort: random.pick(['', '0']) }]];
+      if (port === 85 && isAnywhere)
+        return [key, [{ HostPort: `${8100 + random.below(3)}-810${3 + random.below(3)}` }]];
       const HostIp = random.pick(['127.0.0.1', '198.51.100.1', '0.0.0.0', '']);
-      const second = { HostIp: '127.0.0.1', HostPort: `${first + 10 + port - 80}` };
+      const binding = { HostPort: String(first + port - 80) };
+      const second = { HostIp: '127.0.0.1', HostPort: String(first + 10 + port - 80) };
       const bindings = random.chance(0.3) ? [{ HostIp, ...binding }] : [binding];
-      const isLast = index === numbers.length - 1 && port !== 85;
-      return [
-        `${port}/${random.pick(['tcp', 'tcp', 'udp'])}`,
-        isLast && random.chance(0.3) ? [...bindings, second] : bindings,
-      ];
+      return [key, index === numbers.length - 1 && random.chance(0.3) ? [...bindings, second] : bindings];
     });
     return Object.fromEntries(entries);
   }
@@ -278,8 +276,10 @@ export class Generator {
   #connect(): Step {
     const random = this.#random;
     const network = this.#network();
-    const Container = this.#container(this.#world.containers.filter(({ hasLeftHost }) => !hasLeftHost));
-    const held = this.#world.network(network)?.held ?? [];
+    const { held = [], hasHostBinding } = this.#world.network(network) ?? {};
+    const Container = this.#container(
+      this.#world.containers.filter((its) => !its.hasLeftHost && !(hasHostBinding && its.wantsAnyPort)),
+    );
     const isRefused = held.length > 0 && this.#world.container(Container)?.isRunning && random.chance(0.15);
     const settings = isRefused ? { IPAMConfig: { IPv4Address: random.pick(held) } } : this.#endpoint(network);
     return {

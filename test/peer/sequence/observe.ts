@@ -27,7 +27,7 @@ export interface ObservedContainer {
   readonly State: { readonly Running: boolean; readonly Error: string };
   readonly HostConfig: {
     readonly NetworkMode: string;
-    readonly PortBindings: object | null;
+    readonly PortBindings: Readonly<Record<string, readonly { readonly HostPort: string }[]>> | null;
     readonly PublishAllPorts: boolean;
   };
   readonly NetworkSettings: { readonly Networks: Readonly<Record<string, ObservedPlace>> };

@@ -10,6 +10,8 @@ export interface KnownNetwork {
   /** The subnets that its user chose. */
   readonly subnet: string | undefined;
   readonly subnet6: string | undefined;
+  /** Whether its containers' ports are published on one address of the host. */
+  readonly hasHostBinding: boolean;
   /** The addresses that its members have now. */
   readonly held: readonly string[];
 }
@@ -22,6 +24,8 @@ export interface KnownContainer {
   readonly networks: readonly string[];
   /** The addresses that were asked for. */
   readonly wishes: readonly string[];
+  /** Whether some of its ports may be any of several of the host's. */
+  readonly wantsAnyPort: boolean;
   /** Whether it joins its networks in an order that is always the same. */
   readonly startsInOrder: boolean;
   /** Whether it is in the host's namespace and not on the network `host`. */
@@ -37,7 +41,9 @@ export class World {
     this.networks = Object.entries(networks)
       .filter(([, { Name }]) => !PREDEFINED.has(Name))
       .map(([id, network]) => knownNetwork(keyOf(id), network));
-    this.containers = Object.entries(containers).map(([id, container]) => knownContainer(keyOf(id), container));
+    this.containers = Object.entries(containers).map(([id, container]) =>
+      knownContainer(keyOf(id), container, Object.values(networks)),
+    );
   }
 
   /** @param ref a name, or `{key}` */
@@ -62,28 +68,38 @@ const isMeant =
   ({ name, key }: { readonly name: string; readonly key: string }): boolean =>
     [name, `{${key}}`, `{${key}:12}`].includes(ref);
 
-function knownNetwork(key: string, { Name, IPAM, Containers }: ObservedNetwork): KnownNetwork {
+function knownNetwork(key: string, { Name, IPAM, Options, Containers }: ObservedNetwork): KnownNetwork {
   const subnets = IPAM.Config.map(({ Subnet }) => Subnet);
   return {
     name: Name,
     key,
     subnet: subnets.find((subnet) => subnet.startsWith('10.')),
     subnet6: subnets.find((subnet) => subnet.includes(':')),
+    hasHostBinding: 'com.docker.network.bridge.host_binding_ipv4' in Options,
     held: Object.values(Containers).map(({ IPv4Address }) => IPv4Address.split('/')[0]!),
   };
 }
 
-function knownContainer(key: string, { Name, State, HostConfig, NetworkSettings }: ObservedContainer): KnownContainer {
+function knownContainer(
+  key: string,
+  { Name, State, HostConfig, NetworkSettings }: ObservedContainer,
+  there: readonly ObservedNetwork[],
+): KnownContainer {
   const networks = Object.keys(NetworkSettings.Networks);
-  const publishes = HostConfig.PublishAllPorts || Object.keys(HostConfig.PortBindings ?? {}).length > 0;
+  const bindings = Object.values(HostConfig.PortBindings ?? {}).flat();
+  const publishes = HostConfig.PublishAllPorts || bindings.length > 0;
   return {
     name: Name.slice(1),
     key,
     isRunning: State.Running,
     networks,
     wishes: Object.values(NetworkSettings.Networks).flatMap(({ IPAMConfig }) => Object.values(IPAMConfig ?? {})),
-    // dockerd joins the default bridge first, and the others as a map gives them: ports go from one to the next.
-    startsInOrder: !publishes || networks.filter((name) => name !== 'bridge').length < 2,
+    wantsAnyPort: HostConfig.PublishAllPorts || bindings.some(({ HostPort }) => !(Number(HostPort) > 0)),
+    // dockerd joins the default bridge first, and the others as a map gives them: of missing ones it tells the
+    // first that it comes to, and ports go from one to the next.
+    startsInOrder:
+      networks.filter((name) => name !== 'bridge').length < 2 ||
+      (!publishes && networks.every((name) => there.some(({ Name }) => Name === name))),
     hasLeftHost: HostConfig.NetworkMode === 'host' && !networks.includes('host'),
   };
 }
