@@ -92,8 +92,7 @@ function validateHostConfig(request: ContainerRequest): string[] {
   const { config, hostConfig } = request;
   const warnings: string[] = [];
   for (const name of [config.Hostname, config.Domainname]) if (name) checkHostname(name);
-  const publishes = Object.keys(hostConfig.PortBindings ?? {}).length > 0 || hostConfig.PublishAllPorts;
-  refuseConflicts(request, publishes);
+  refuseConflicts(request);
   const { Name: policy, MaximumRetryCount: retries } = hostConfig.RestartPolicy;
   if (hostConfig.AutoRemove && policy !== '' && policy !== 'no') {
     throw new EngineError('invalid', "can't create 'AutoRemove' container with restart policy");
@@ -105,14 +104,17 @@ function validateHostConfig(request: ContainerRequest): string[] {
   if (retries !== 0 && policy !== 'on-failure') {
     throw new EngineError('invalid', `maximum retry count cannot be used with restart policy '${policy}'`);
   }
-  if (hostConfig.NetworkMode === 'host' && publishes) {
+  if (hostConfig.NetworkMode === 'host' && bindsPorts(request)) {
     warnings.push('Published ports are discarded when using host network mode');
   }
   return warnings;
 }
 
+const bindsPorts = ({ hostConfig }: ContainerRequest): boolean => Object.keys(hostConfig.PortBindings ?? {}).length > 0;
+
 /** What does not go together with the network mode. */
-function refuseConflicts({ config, hostConfig }: ContainerRequest, publishes: boolean): void {
+function refuseConflicts(request: ContainerRequest): void {
+  const { config, hostConfig } = request;
   const mode = hostConfig.NetworkMode;
   const isJoining = mode.startsWith('container:');
   const refuse = (what: string): void => {
@@ -124,7 +126,7 @@ function refuseConflicts({ config, hostConfig }: ContainerRequest, publishes: bo
   if (isJoining && hostConfig.Dns?.length) refuse('dns and the network mode');
   if (isJoining && hostConfig.ExtraHosts?.length) refuse('custom host-to-IP mapping and the network mode');
   if ((isJoining || mode === 'host') && config.MacAddress) refuse('mac-address and the network mode');
-  if (isJoining && publishes) refuseFor('port publishing');
+  if (isJoining && (bindsPorts(request) || hostConfig.PublishAllPorts)) refuseFor('port publishing');
   if (isJoining && Object.keys(config.ExposedPorts ?? {}).length > 0) refuseFor('port exposing');
   if (mode === 'host' && hostConfig.Links?.length) {
     refuse("host type networking can't be used with links. This would result in undefined behavior");

@@ -459,7 +459,10 @@ describe('refusals', () => {
   });
 
   test('subnets are told before options', () => {
-    const other = resolveNetwork(request({ name: 'other', ...withPools({ subnet: '10.0.0.0/24' }) }), context()).network;
+    const other = resolveNetwork(
+      request({ name: 'other', ...withPools({ subnet: '10.0.0.0/24' }) }),
+      context(),
+    ).network;
     const options = { 'com.docker.network.driver.mtu': 'big' };
     expect(refusal(() => resolve({ ...withPools({ subnet: '10.0.0.0/16' }), options }, { networks: [other] }))[1]).toBe(
       'Pool overlaps with other one on this address space',

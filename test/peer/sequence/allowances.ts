@@ -84,7 +84,10 @@ export const ALLOWANCES: readonly Allowance[] = [
     path: /^answer › status$/,
     leave: forgiveIf(
       (_, { theirs, ours }) =>
-        theirs!.status === 500 && ours!.status >= 400 && ours!.status < 500 && messageOf(theirs) === withoutPrefix(messageOf(ours)),
+        theirs!.status === 500 &&
+        ours!.status >= 400 &&
+        ours!.status < 500 &&
+        messageOf(theirs) === withoutPrefix(messageOf(ours)),
     ),
   },
   {
@@ -141,11 +144,22 @@ export const ALLOWANCES: readonly Allowance[] = [
     },
   },
   {
-    why: 'On disconnect dockerd 20.10 leaves the lines of lost addresses in the hosts file, or takes others away.',
+    why: 'On disconnect dockerd 20.10 leaves the line of the lost address in the hosts file, or takes all of its kind.',
     path: /^hosts › /,
-    leave: ({ theirs, ours }) => {
-      const own = /\t(<c\d('\d+)?:12>|host-c\d)$/;
-      return [without(theirs, own), without(ours, own)];
+    leave: ({ path, theirs, ours }, { observed, steps }) => {
+      if (!steps.some((step) => step.path.endsWith('/disconnect'))) return [theirs, ours];
+      const { Config, NetworkSettings } = holderOf(path, observed);
+      const addresses = Object.values(NetworkSettings.Networks).flatMap((its) => [
+        its.IPAddress,
+        its.GlobalIPv6Address,
+      ]);
+      const right = addresses.filter(Boolean).map((address) => `${address}\t${Config.Hostname}`);
+      const isOwn = (line: string): boolean => line.endsWith(`\t${Config.Hostname}`);
+      // What is left of ours must be right.
+      return [
+        [...without(theirs, isOwn), ...right],
+        [...without(ours, isOwn), ...(ours as string[]).filter(isOwn)],
+      ].map((lines) => lines.sort()) as [unknown, unknown];
     },
   },
   {
@@ -197,9 +211,19 @@ const containerOf = (path: string, { containers = {} }: Observation): ObservedCo
   containers[path.split(' › ')[1]!] ?? {
     Name: '',
     State: { Running: false, Error: '' },
+    Config: { Hostname: '' },
     HostConfig: { NetworkMode: '', PortBindings: null, PublishAllPorts: false },
     NetworkSettings: { Networks: {} },
   };
+
+/** The container whose namespace that of a path shares: itself, or another. */
+function holderOf(path: string, observed: Observation): ObservedContainer {
+  const container = containerOf(path, observed);
+  const [, ref] = /^container:(.*?)(?::12>)?$/.exec(container.HostConfig.NetworkMode) ?? [];
+  if (!ref) return container;
+  const isMeant = ([id, { Name }]: [string, ObservedContainer]): boolean => id.startsWith(ref) || Name === `/${ref}`;
+  return Object.entries(observed.containers ?? {}).find(isMeant)?.[1] ?? container;
+}
 
 const hasFailed = ({ State }: ObservedContainer): boolean => !State.Running && State.Error !== '';
 

@@ -2,24 +2,32 @@
  * Random sequences of requests: what is asked for depends on chance and on what there is, and mostly
  * makes sense. So it is the same again as long as dockerd does the same.
  *
- * Never asked for, since it would part the two for good where we follow later Docker on purpose:
- * subnets with host bits set (20.10 takes them, later ones and we refuse them), address ranges outside
- * of the subnet and host addresses that are none (likewise), two networks of one name (20.10 allows
- * them without CheckDuplicate), IPv6 without a subnet (20.10 has no pool for it), ports that are bound
- * and not exposed (20.10 leaves them out, which no client knows of), refused networks without a subnet
- * (20.10 spends a pool on them), static addresses outside of the subnet (20.10 finds them at start),
- * a MAC address on a network that is given by its id (20.10 forgets it), a network for a container of
- * the host's namespace that has left the network `host` (20.10 gives it to the host), an address that a
- * stopped container has asked for (it is reserved here, and not in 20.10), any free port on some
- * addresses only (20.10 counts each address by itself, and so comes to different ports for IPv4 and IPv6).
+ * Never asked for, since it would part the two for good.
+ * Where we follow later Docker on purpose:
+ * - subnets with host bits set, address ranges outside of the subnet, host addresses that are none (20.10
+ *   takes them), static addresses outside of the subnet (20.10 finds them at start),
+ * - two networks of one name (20.10 allows them without CheckDuplicate),
+ * - IPv6 without a subnet (20.10 has no pool for it),
+ * - ports that are bound and not exposed (20.10 leaves them out, which no client knows of),
+ * - an address that a stopped container has asked for (20.10 gives it to others).
+ * Where 20.10 has bugs that last:
+ * - refused networks without a subnet, and auxiliary addresses outside of it (it does not give it back),
+ * - a MAC address on a network that is given by its id (it forgets it),
+ * - a network for a container of the host's namespace that has left the network `host` (it gives it to the
+ *   host), a missing network for one in another's namespace (it panics),
+ * - any free port on some addresses only, or on several networks (it counts each address by itself, and so
+ *   comes to different ports for IPv4 and IPv6; and it counts on while a container stops).
+ * Where 20.10 leaves it to chance:
+ * - a start on several networks of the user's with ports, or of which some are missing (it goes through a map).
  */
 import type { Observation } from './observe.ts';
 import { Random } from './random.ts';
 import type { Step } from './step.ts';
-import { World, type KnownContainer, type KnownNetwork } from './world.ts';
+import { PREDEFINED, World, type KnownContainer, type KnownNetwork } from './world.ts';
 
 const NETWORKS = ['n0', 'n1', 'n2', 'n3', 'n4'];
-const CONTAINERS = ['c0', 'c1', 'c2', 'c3', 'c4', 'c5'];
+// Not such that an id could begin with them.
+const CONTAINERS = ['box0', 'box1', 'box2', 'box3', 'box4', 'box5'];
 /** Addresses in a subnet that nobody gets who has not asked for them. */
 const STATIC_HOSTS = [9, 10, 11, 12, 13, 14];
 const BRIDGE = 'com.docker.network.bridge';
@@ -277,8 +285,12 @@ export class Generator {
     const random = this.#random;
     const network = this.#network();
     const { held = [], hasHostBinding } = this.#world.network(network) ?? {};
+    const isThere = this.#world.network(network) !== undefined || PREDEFINED.has(network);
     const Container = this.#container(
-      this.#world.containers.filter((its) => !its.hasLeftHost && !(hasHostBinding && its.wantsAnyPort)),
+      this.#world.containers.filter(({ hasLeftHost, isGuest, wantsAnyPort, networks }) => {
+        if (hasLeftHost || (isGuest && !isThere)) return false;
+        return !wantsAnyPort || (networks.length === 0 && !hasHostBinding);
+      }),
     );
     const isRefused = held.length > 0 && this.#world.container(Container)?.isRunning && random.chance(0.15);
     const settings = isRefused ? { IPAMConfig: { IPv4Address: random.pick(held) } } : this.#endpoint(network);
@@ -328,9 +340,8 @@ export class Generator {
       () => network({ Scope: 'swarm' }),
       () => pool({}, { Subnet: 'nonsense' }),
       () => pool({}, { Subnet: '10.50.0.0/24', Gateway: '10.51.0.1' }),
-      () => pool({}, { Subnet: '10.50.0.0/24', AuxiliaryAddresses: { a: '10.51.0.9' } }),
-      () => pool({}, { Subnet: '172.17.0.0/16' }),
       () => pool({}, { Subnet: '10.50.0.0/24' }, { Subnet: '10.51.0.0/24' }),
+      () => pool({}, { Subnet: '172.17.0.0/16' }),
       () => pool({}, { Gateway: '10.50.0.1' }),
       () => container({ Image: 'missing:1' }),
       () => container({}, '-bad-'),
@@ -340,7 +351,8 @@ export class Generator {
       () => container({ HostConfig: { PortBindings: { '80/tcp': [{ HostPort: 'many' }] } } }),
       () => container({ HostConfig: { PortBindings: { '80/tcp': [{ HostPort: '70000' }] } } }),
       () => container({ HostConfig: { RestartPolicy: { Name: 'sometimes' } } }),
-      () => container({ HostConfig: { NetworkMode: 'container:c0', PortBindings: { '80/tcp': [{ HostPort: '1' }] } } }),
+      () =>
+        container({ HostConfig: { NetworkMode: 'container:box0', PortBindings: { '80/tcp': [{ HostPort: '1' }] } } }),
       () => ({ method: 'GET', path: '/networks/missing' }),
       () => ({ method: 'GET', path: '/containers/missing/json' }),
       () => ({ method: 'GET', path: `/networks?filters=${encodeURIComponent('{"nonsense":["1"]}')}` }),

@@ -25,6 +25,7 @@ export interface ObservedContainer {
   /** With the stroke in front. */
   readonly Name: string;
   readonly State: { readonly Running: boolean; readonly Error: string };
+  readonly Config: { readonly Hostname: string };
   readonly HostConfig: {
     readonly NetworkMode: string;
     readonly PortBindings: Readonly<Record<string, readonly { readonly HostPort: string }[]>> | null;
@@ -38,6 +39,8 @@ export interface ObservedPlace {
   readonly NetworkID: string;
   readonly Gateway: string;
   readonly IPv6Gateway: string;
+  readonly IPAddress: string;
+  readonly GlobalIPv6Address: string;
 }
 
 interface Inspected {

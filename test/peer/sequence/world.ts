@@ -1,7 +1,7 @@
 /** What there is, as far as the next request depends on it. */
 import type { ObservedContainer, ObservedNetwork, Observation } from './observe.ts';
 
-const PREDEFINED = new Set(['bridge', 'host', 'none']);
+export const PREDEFINED: ReadonlySet<string> = new Set(['bridge', 'host', 'none']);
 
 export interface KnownNetwork {
   readonly name: string;
@@ -30,6 +30,8 @@ export interface KnownContainer {
   readonly startsInOrder: boolean;
   /** Whether it is in the host's namespace and not on the network `host`. */
   readonly hasLeftHost: boolean;
+  /** Whether it is in another container's namespace. */
+  readonly isGuest: boolean;
 }
 
 export class World {
@@ -100,6 +102,7 @@ function knownContainer(
     startsInOrder:
       networks.filter((name) => name !== 'bridge').length < 2 ||
       (!publishes && networks.every((name) => there.some(({ Name }) => Name === name))),
+    isGuest: HostConfig.NetworkMode.startsWith('container:'),
     hasLeftHost: HostConfig.NetworkMode === 'host' && !networks.includes('host'),
   };
 }
