@@ -256,8 +256,8 @@ export class Generator {
     const random = this.#random;
     const { subnet, subnet6 } = this.#world.network(network) ?? {};
     const IPAMConfig: Record<string, unknown> = {};
-    const wished = this.#world.containers.flatMap(({ wishes }) => wishes);
-    const free = (addresses: string[]): string => random.pick(addresses.filter((its) => !wished.includes(its)));
+    const wished = new Set(this.#world.containers.flatMap(({ wishes }) => wishes));
+    const free = (addresses: string[]): string => random.pick(addresses.filter((its) => !wished.has(its)));
     if (subnet && !subnet.endsWith('/30') && random.chance(0.4)) {
       IPAMConfig['IPv4Address'] = free(STATIC_HOSTS.map((host) => hostOf(subnet, host)));
     }
