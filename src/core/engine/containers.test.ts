@@ -448,7 +448,7 @@ describe('refused in Docker’s words, and nothing has changed', () => {
       what: 'an image that is missing, for a name that is taken: the image is told first',
       run: create({ config: { Image: 'missing' } }, 'web'),
       code: 'not-found',
-      text: 'No such image: missing',
+      text: 'No such image: missing:latest',
     },
     {
       what: 'nothing to run',

@@ -1,5 +1,5 @@
 /** Making a container: its record, its volumes and what lasts from create to remove. */
-import type { ContainerConfig } from '../container/config.ts';
+import type { ContainerConfig, HostConfig } from '../container/config.ts';
 import type { ContainerMount, ContainerRecord, NetworkPlace } from '../container/container.ts';
 import { checkHealthConfig } from '../container/health.ts';
 import { commandLine, mergeConfig } from '../container/merge.ts';
@@ -48,7 +48,7 @@ export async function createContainer(
     imageId: image.id,
     args,
     config,
-    hostConfig: request.hostConfig,
+    hostConfig: withIds(ledger.container, request.hostConfig),
     state: {
       status: 'created',
       pid: 0,
@@ -64,6 +64,16 @@ export async function createContainer(
     networks: requestedNetworks(context, request),
   };
   return { record, warnings };
+}
+
+/** With the id of a container whose namespaces are shared in the place of its name, which may change. */
+function withIds(containers: Table<ContainerRecord>, hostConfig: HostConfig): HostConfig {
+  const withId = (mode: string): string => {
+    const holder = mode.startsWith('container:') ? mode.slice('container:'.length) : '';
+    return holder ? `container:${findContainer({ container: containers }, holder, 'optional')?.id ?? holder}` : mode;
+  };
+  const { NetworkMode, PidMode, IpcMode } = hostConfig;
+  return { ...hostConfig, NetworkMode: withId(NetworkMode), PidMode: withId(PidMode), IpcMode: withId(IpcMode) };
 }
 
 export function refuseTakenName(containers: Table<ContainerRecord>, name: string): void {

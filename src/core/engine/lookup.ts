@@ -5,12 +5,22 @@ import type { NetworkRecord } from '../network/network.ts';
 import { resolveReference } from '../network/reference.ts';
 import type { Records, Table } from './records.ts';
 
-/** @throws EngineError not-found `No such container: REF` */
-export function findContainer(records: Pick<Records, 'container'>, ref: string): ContainerRecord {
-  const found =
+/** @throws EngineError not-found `No such container: REF`; `optional` gives undefined instead */
+export function findContainer(records: Pick<Records, 'container'>, ref: string): ContainerRecord;
+export function findContainer(
+  records: Pick<Records, 'container'>,
+  ref: string,
+  missing: 'optional',
+): ContainerRecord | undefined;
+export function findContainer(
+  records: Pick<Records, 'container'>,
+  ref: string,
+  missing?: 'optional',
+): ContainerRecord | undefined {
+  const find = (): ContainerRecord =>
     quickly(records.container, ref.replace(/^\//, '')) ??
     resolveReference('container', records.container.values(), ref);
-  return found;
+  return missing === 'optional' ? orUndefined(find) : find();
 }
 
 /** @throws EngineError not-found `network REF not found`; `optional` gives undefined instead */
@@ -25,10 +35,17 @@ export function findNetwork(
   ref: string,
   missing?: 'optional',
 ): NetworkRecord | undefined {
+  const find = (): NetworkRecord =>
+    quickly(records.network, ref) ?? resolveReference('network', records.network.values(), ref);
+  return missing === 'optional' ? orUndefined(find) : find();
+}
+
+/** What is found; nothing if it is not there. */
+function orUndefined<T>(find: () => T): T | undefined {
   try {
-    return quickly(records.network, ref) ?? resolveReference('network', records.network.values(), ref);
+    return find();
   } catch (error) {
-    if (missing === 'optional' && error instanceof EngineError && error.code === 'not-found') return undefined;
+    if (error instanceof EngineError && error.code === 'not-found') return undefined;
     throw error;
   }
 }

@@ -68,6 +68,19 @@ test('container: the namespace of another, which must run', async () => {
   await world.expectSound();
 });
 
+test('container: the other is remembered by its id, and may be renamed', async () => {
+  const world = await World.start();
+  const web = await world.run('web');
+  await world.create('guest', { network: 'container:web', host: { PidMode: 'container:web' } });
+  await world.engine.containers.rename('web', 'site');
+  const { hostConfig } = world.engine.containers.get('guest').container;
+  expect(hostConfig).toMatchObject({ NetworkMode: `container:${web}`, PidMode: `container:${web}` });
+  await world.engine.containers.start('guest');
+  expect(world.status('guest')).toBe('running');
+  await world.create('early', { network: 'container:later' });
+  expect(world.engine.containers.get('early').container.hostConfig.NetworkMode).toBe('container:later');
+});
+
 test('container: a network of its own is noted while it does not run, and has no effect', async () => {
   const world = await World.start();
   await world.run('web');

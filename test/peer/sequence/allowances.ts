@@ -107,9 +107,13 @@ export const ALLOWANCES: readonly Allowance[] = [
     leave: forgiveIf(({ path, theirs }, { observed }) => theirs === true && !containerOf(path, observed).State.Running),
   },
   {
-    why: 'A start is all or nothing here: dockerd 20.10 has been on networks before it fails.',
-    path: /^containers › [^›]+ › NetworkSettings › Networks › [^›]+ › NetworkID$/,
-    leave: forgiveIf(({ path, ours }, { observed }) => ours === '' && hasFailed(containerOf(path, observed))),
+    why: 'A start is all or nothing here: dockerd 20.10 has been on networks, or nearly, before it fails.',
+    path: /^containers › [^›]+ › NetworkSettings › Networks › [^›]+ › (NetworkID|Aliases)$/,
+    leave: forgiveIf(
+      ({ path, theirs, ours }, { observed }) =>
+        [...((ours as string | string[] | null) ?? [])].every((part) => (theirs as string[]).includes(part)) &&
+        hasFailed(containerOf(path, observed)),
+    ),
   },
   {
     why: 'A start is all or nothing here: dockerd 20.10 tells of the networks that it was on before it fails.',

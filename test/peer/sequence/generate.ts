@@ -7,7 +7,7 @@
  * - subnets with host bits set, address ranges outside of the subnet, host addresses that are none (20.10
  *   takes them), static addresses outside of the subnet (20.10 finds them at start),
  * - two networks of one name (20.10 allows them without CheckDuplicate),
- * - IPv6 without a subnet (20.10 has no pool for it),
+ * - IPv6 without a subnet (20.10 has no pool for it), and addresses at length (20.10 shows them at length),
  * - ports that are bound and not exposed (20.10 leaves them out, which no client knows of),
  * - an address that a stopped container has asked for (20.10 gives it to others).
  * Where 20.10 has bugs that last:
@@ -30,6 +30,7 @@ const NETWORKS = ['n0', 'n1', 'n2', 'n3', 'n4'];
 const CONTAINERS = ['box0', 'box1', 'box2', 'box3', 'box4', 'box5'];
 /** Addresses in a subnet that nobody gets who has not asked for them. */
 const STATIC_HOSTS = [9, 10, 11, 12, 13, 14];
+const SITES6 = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 const BRIDGE = 'com.docker.network.bridge';
 
 const ACTIONS = {
@@ -134,7 +135,9 @@ export class Generator {
     }
     const EnableIPv6 = random.chance(0.2);
     if (EnableIPv6) {
-      const subnet = `fd00:${random.below(9)}::/64`;
+      const taken = this.#world.networks.map(({ subnet6 }) => subnet6);
+      const all = SITES6.map((site) => `fd00:${site}::/64`);
+      const subnet = random.pick(hasSubnet ? all : all.filter((its) => !taken.includes(its)));
       Config.push({ Subnet: subnet, ...(random.chance(0.4) ? { Gateway: subnet.replace('/64', 'fe') } : {}) });
     }
     if (random.chance(0.15)) options[`${BRIDGE}.enable_icc`] = random.pick(['false', 'true']);
