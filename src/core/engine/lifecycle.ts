@@ -264,9 +264,9 @@ export class Lifecycle {
       return { pid: other.state.pid };
     };
     const { NetworkMode, PidMode, IpcMode } = container.hostConfig;
-    const holder = NetworkMode.startsWith('container:')
-      ? findContainer(ledger, NetworkMode.slice('container:'.length))
-      : container;
+    const isGuest = NetworkMode.startsWith('container:');
+    const holder = isGuest ? findContainer(ledger, NetworkMode.slice('container:'.length)) : container;
+    if (isGuest && holder.id === container.id) throw new EngineError('internal', 'cannot join own network');
     const sandbox = ledger.sandbox.where('container', holder.id)[0];
     if (!sandbox) throw new EngineError('conflict', `cannot join network of a non running container: ${holder.id}`);
     const pid = join(PidMode);

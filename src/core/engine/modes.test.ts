@@ -68,6 +68,16 @@ test('container: the namespace of another, which must run', async () => {
   await world.expectSound();
 });
 
+test('container: its own namespace is none to join', async () => {
+  const world = await World.start();
+  await world.create('web', { network: 'container:web' });
+  await expect(world.engine.containers.start('web')).rejects.toMatchObject({
+    code: 'internal',
+    message: 'cannot join own network',
+  });
+  await world.expectSound();
+});
+
 test('container: the other is remembered by its id, and may be renamed', async () => {
   const world = await World.start();
   const web = await world.run('web');

@@ -15,6 +15,7 @@
  * - a MAC address on a network that is given by its id (it forgets it),
  * - a network for a container of the host's namespace that has left the network `host` (it gives it to the
  *   host), a missing network for one in another's namespace (it panics),
+ * - leaving the last network that leads out for internal ones (it publishes the ports on one of these),
  * - any free port on some addresses only, or on several networks (it counts each address by itself, and so
  *   comes to different ports for IPv4 and IPv6; and it counts on while a container stops).
  * Where 20.10 leaves it to chance:
@@ -306,13 +307,22 @@ export class Generator {
 
   #disconnect(): Step {
     const Container = this.#container();
-    const places = this.#world.container(Container)?.networks ?? [];
-    const network = places.length > 0 && this.#random.chance(0.8) ? this.#random.pick(places) : this.#network();
+    const known = this.#world.container(Container);
+    const leaves = (known?.networks ?? []).filter((name) => !known!.isRunning || !this.#isLastWayOut(known!, name));
+    const some = this.#network();
+    const others = known?.networks.includes(this.#world.network(some)?.name ?? some) ? 'missing' : some;
+    const network = leaves.length > 0 && this.#random.chance(0.8) ? this.#random.pick(leaves) : others;
     return {
       method: 'POST',
       path: `/networks/${network}/disconnect`,
       body: { Container, ...(this.#random.chance(0.2) ? { Force: true } : {}) },
     };
+  }
+
+  /** Whether only internal networks are left without it. */
+  #isLastWayOut({ networks }: KnownContainer, network: string): boolean {
+    const left = networks.filter((name) => name !== network);
+    return left.length > 0 && left.every((name) => this.#world.network(name)?.isInternal);
   }
 
   #removeContainer(): Step {

@@ -10,6 +10,7 @@ export interface KnownNetwork {
   /** The subnets that its user chose. */
   readonly subnet: string | undefined;
   readonly subnet6: string | undefined;
+  readonly isInternal: boolean;
   /** Whether its containers' ports are published on one address of the host. */
   readonly hasHostBinding: boolean;
   /** The addresses that its members have now. */
@@ -70,13 +71,14 @@ const isMeant =
   ({ name, key }: { readonly name: string; readonly key: string }): boolean =>
     [name, `{${key}}`, `{${key}:12}`].includes(ref);
 
-function knownNetwork(key: string, { Name, IPAM, Options, Containers }: ObservedNetwork): KnownNetwork {
+function knownNetwork(key: string, { Name, IPAM, Internal, Options, Containers }: ObservedNetwork): KnownNetwork {
   const subnets = IPAM.Config.map(({ Subnet }) => Subnet);
   return {
     name: Name,
     key,
     subnet: subnets.find((subnet) => subnet.startsWith('10.')),
     subnet6: subnets.find((subnet) => subnet.includes(':')),
+    isInternal: Internal,
     hasHostBinding: 'com.docker.network.bridge.host_binding_ipv4' in Options,
     held: Object.values(Containers).map(({ IPv4Address }) => IPv4Address.split('/')[0]!),
   };
