@@ -217,7 +217,7 @@ const containerOf = (path: string, { containers = {} }: Observation): ObservedCo
     State: { Running: false, Error: '' },
     Config: { Hostname: '' },
     HostConfig: { NetworkMode: '', PortBindings: null, PublishAllPorts: false },
-    NetworkSettings: { Networks: {} },
+    NetworkSettings: { Networks: {}, Ports: {} },
   };
 
 /** The container whose namespace that of a path shares: itself, or another. */

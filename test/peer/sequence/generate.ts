@@ -15,6 +15,7 @@
  * - a MAC address on a network that is given by its id (it forgets it),
  * - a network for a container of the host's namespace that has left the network `host` (it gives it to the
  *   host), a missing network for one in another's namespace (it panics),
+ * - connecting a running container where it has no address or port to get (it keeps the place all the same),
  * - leaving the last network that leads out for internal ones (it publishes the ports on one of these),
  * - any free port on some addresses only, or on several networks (it counts each address by itself, and so
  *   comes to different ports for IPv4 and IPv6; and it counts on while a container stops).
@@ -288,20 +289,19 @@ export class Generator {
   #connect(): Step {
     const random = this.#random;
     const network = this.#network();
-    const { held = [], hasHostBinding } = this.#world.network(network) ?? {};
-    const isThere = this.#world.network(network) !== undefined || PREDEFINED.has(network);
+    const known = this.#world.network(network);
+    const isThere = known !== undefined || PREDEFINED.has(network);
     const Container = this.#container(
-      this.#world.containers.filter(({ hasLeftHost, isGuest, wantsAnyPort, networks }) => {
-        if (hasLeftHost || (isGuest && !isThere)) return false;
-        return !wantsAnyPort || (networks.length === 0 && !hasHostBinding);
+      this.#world.containers.filter((its) => {
+        if (its.hasLeftHost || (its.isGuest && !isThere)) return false;
+        if (its.wantsAnyPort && (its.networks.length > 0 || known?.hasHostBinding)) return false;
+        return !its.isRunning || !(known?.isFull || its.wouldPublish);
       }),
     );
-    const isRefused = held.length > 0 && this.#world.container(Container)?.isRunning && random.chance(0.15);
-    const settings = isRefused ? { IPAMConfig: { IPv4Address: random.pick(held) } } : this.#endpoint(network);
     return {
       method: 'POST',
       path: `/networks/${network}/connect`,
-      body: { Container, ...(isRefused || random.chance(0.5) ? { EndpointConfig: settings } : {}) },
+      body: { Container, ...(random.chance(0.5) ? { EndpointConfig: this.#endpoint(network) } : {}) },
     };
   }
 

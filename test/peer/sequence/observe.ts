@@ -18,7 +18,7 @@ export interface ObservedNetwork {
   readonly EnableIPv6: boolean;
   readonly Options: Readonly<Record<string, string>>;
   readonly IPAM: { readonly Config: readonly { readonly Subnet: string }[] };
-  readonly Containers: Readonly<Record<string, { readonly IPv4Address: string }>>;
+  readonly Containers: Readonly<Record<string, unknown>>;
 }
 
 export interface ObservedContainer {
@@ -31,7 +31,10 @@ export interface ObservedContainer {
     readonly PortBindings: Readonly<Record<string, readonly { readonly HostPort: string }[]>> | null;
     readonly PublishAllPorts: boolean;
   };
-  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, ObservedPlace>> };
+  readonly NetworkSettings: {
+    readonly Networks: Readonly<Record<string, ObservedPlace>>;
+    readonly Ports: Readonly<Record<string, unknown>>;
+  };
 }
 
 export interface ObservedPlace {
@@ -56,9 +59,9 @@ const ROUTES6 = 'ip -j -6 route';
 
 export async function observe(api: Api, shell: NamespaceShell, names: IdNames): Promise<Observation> {
   const listed = await api.get<{ Id: string; Name: string }[]>('/networks');
-  const networks = await Promise.all(listed.map(({ Id }) => api.get<object>(`/networks/${Id}`)));
+  const networks = await inspectAll<object>(api, listed, ({ Id }) => `/networks/${Id}`);
   const summaries = await api.get<{ Id: string; Ports: object[] }[]>('/containers/json?all=1');
-  const containers = await Promise.all(summaries.map(({ Id }) => api.get<Inspected>(`/containers/${Id}/json`)));
+  const containers = await inspectAll<Inspected>(api, summaries, ({ Id }) => `/containers/${Id}/json`);
   // A namespace of its own, which a host container has not.
   const inside = containers.filter(({ State, HostConfig }) => State.Running && HostConfig.NetworkMode !== 'host');
   const enter = ({ State }: Inspected): string => `nsenter -t ${State.Pid} -n `;
@@ -103,6 +106,16 @@ export async function observe(api: Api, shell: NamespaceShell, names: IdNames): 
   );
   // Ids are in no order; names are.
   return JSON.parse(numberIds(canonical(inOrder(JSON.parse(text) as Named)))) as Observation;
+}
+
+/** Without what has removed itself since it was listed. */
+async function inspectAll<T>(
+  api: Api,
+  listed: readonly { readonly Id: string }[],
+  path: (row: { readonly Id: string }) => string,
+): Promise<readonly T[]> {
+  const answers = await Promise.all(listed.map((row) => api.call('GET', path(row))));
+  return answers.flatMap(({ status, body }) => (status === 404 ? [] : [body as T]));
 }
 
 interface Namespace {

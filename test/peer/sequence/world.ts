@@ -13,8 +13,8 @@ export interface KnownNetwork {
   readonly isInternal: boolean;
   /** Whether its containers' ports are published on one address of the host. */
   readonly hasHostBinding: boolean;
-  /** The addresses that its members have now. */
-  readonly held: readonly string[];
+  /** Whether it has no address for another member. */
+  readonly isFull: boolean;
 }
 
 export interface KnownContainer {
@@ -27,6 +27,8 @@ export interface KnownContainer {
   readonly wishes: readonly string[];
   /** Whether some of its ports may be any of several of the host's. */
   readonly wantsAnyPort: boolean;
+  /** Whether it has ports that are published as soon as a network leads out. */
+  readonly wouldPublish: boolean;
   /** Whether it joins its networks in an order that is always the same. */
   readonly startsInOrder: boolean;
   /** Whether it is in the host's namespace and not on the network `host`. */
@@ -80,7 +82,7 @@ function knownNetwork(key: string, { Name, IPAM, Internal, Options, Containers }
     subnet6: subnets.find((subnet) => subnet.includes(':')),
     isInternal: Internal,
     hasHostBinding: 'com.docker.network.bridge.host_binding_ipv4' in Options,
-    held: Object.values(Containers).map(({ IPv4Address }) => IPv4Address.split('/')[0]!),
+    isFull: subnets.some((its) => its.endsWith('/30')) && Object.keys(Containers).length > 0,
   };
 }
 
@@ -98,6 +100,7 @@ function knownContainer(
     isRunning: State.Running,
     networks,
     wishes: Object.values(NetworkSettings.Networks).flatMap(({ IPAMConfig }) => Object.values(IPAMConfig ?? {})),
+    wouldPublish: publishes && Object.keys(NetworkSettings.Ports).length === 0,
     wantsAnyPort: HostConfig.PublishAllPorts || bindings.some(({ HostPort }) => !(Number(HostPort) > 0)),
     // dockerd joins the default bridge first, and the others as a map gives them: of missing ones it tells the
     // first that it comes to, and ports go from one to the next.
