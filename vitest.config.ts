@@ -19,7 +19,7 @@ export default defineConfig({
       },
       {
         test: {
-          // Random sequences beside dockerd: not all of what they find is settled yet.
+          // All the random sequences beside dockerd; some are among the comparisons of `peer` too.
           name: 'sequences',
           include: ['test/peer/sequences.test.ts'],
           pool: 'forks',
