@@ -48,6 +48,10 @@ export const daemon = command({
   examples: [
     ['daemon', 'Serve the API on the usual socket'],
     ['daemon --host unix:///tmp/p.sock --data-root /tmp/p', 'With a socket and state of its own, beside another one'],
+    [
+      'daemon --kernel model --host unix:///tmp/p.sock',
+      'Without root, on any system: a Linux in memory, containers simulated',
+    ],
   ],
   async run(_, { flags, given }) {
     const { 'config-file': file, ...options } = flags as Readonly<Record<string, readonly string[]>>;
