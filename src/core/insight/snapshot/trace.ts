@@ -50,12 +50,18 @@ const COMMANDS = { addresses: '`ip addr`', routes: '`ip route`' } as const;
 /** Parts of the host that rules may be in, and that a paste may lack. */
 const RULES = { iptables: '`iptables-save`', nftables: '`nft -j list ruleset`' } as const;
 
+/** nftables' families whose rules stand before and behind IP. */
+const UNWALKED: ReadonlySet<string> = new Set(['bridge', 'netdev', 'arp']);
+
 /** @throws TraceError where the question names what is not there */
 export function traceSnapshot(snapshot: Snapshot, question: TraceQuestion): Trace {
   const { linux, places, problems, lostRules } = traceStage(snapshot);
   const traced = trace(question, linux, places);
   const [lost] = lostRules;
-  const unknown = linux.namespaces.get(HOST)!.unknown;
+  const { unknown, nftables } = linux.namespaces.get(HOST)!;
+  const unwalked = nftables.tables
+    .filter(({ family, chains }) => UNWALKED.has(family) && [...chains.values()].some(({ rules }) => rules.length > 0))
+    .map(({ family, name }) => `the nft table ${family} ${name} lets it pass: its rules are not walked`);
   const lacking = (['iptables', 'nftables'] as const)
     .filter((part) => unknown.has(part))
     .map((part) => `there are no rules that only ${RULES[part]} would show: its output is not there`);
@@ -66,7 +72,7 @@ export function traceSnapshot(snapshot: Snapshot, question: TraceQuestion): Trac
       reason: `as far as the rules could be read: ${traced.reason}`,
       missing: traced.missing ?? { fact: `rules that could not be read: ${lost}` },
     }),
-    assumptions: [...traced.assumptions, ...lacking],
+    assumptions: [...traced.assumptions, ...unwalked, ...lacking],
     ...(problems.length > 0 && { problems }),
   };
 }
