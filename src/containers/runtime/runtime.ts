@@ -162,7 +162,7 @@ export class ConmonRuntime implements Runtime {
     await rm(paths.exit, { force: true });
     await this.#roots.hold(paths, await this.#options.layers(container.imageId));
     const shm = await this.#sharedMemory(spec, paths);
-    const etc = (file: EtcFile): string => etcPath(paths, file);
+    const etc = (file: EtcFile): string => this.etcPath(spec.etcOf ?? id, file);
     await writeFile(paths.config, JSON.stringify(await this.#host.configuration(spec, paths.root, { etc, shm })));
 
     const monitor = Monitor.start({

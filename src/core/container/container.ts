@@ -65,3 +65,9 @@ export interface NetworkPlace extends EndpointSettings {
 export function isAlive({ state }: ContainerRecord): boolean {
   return state.status === 'running' || state.status === 'paused';
 }
+
+/** The id of the container whose files in /etc it has: those of the one whose network it shares, else its own. */
+export function etcHolder({ id, hostConfig }: ContainerRecord): string {
+  const [, holder] = /^container:(.+)/.exec(hostConfig.NetworkMode) ?? [];
+  return holder ?? id;
+}

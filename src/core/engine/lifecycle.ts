@@ -274,6 +274,7 @@ export class Lifecycle {
     return {
       container: withLinkVariables(ledger, container),
       networkNamespace: sandbox.host ? null : kernel.namespacePath(sandbox.id),
+      ...(isGuest ? { etcOf: holder.id } : {}),
       ...(pid ? { joinPid: pid.pid } : {}),
       ...(ipc ? { joinIpc: ipc.pid } : {}),
     };

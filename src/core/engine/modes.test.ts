@@ -61,6 +61,7 @@ test('container: the namespace of another, which must run', async () => {
   await world.engine.containers.start('web');
   await world.engine.containers.start('guest');
   expect(world.runtime.specOf(guest)?.networkNamespace).toBe(world.runtime.specOf(web)?.networkNamespace);
+  expect(world.runtime.specOf(guest)?.etcOf).toBe(web);
   expect(world.engine.containers.get('guest').endpoints).toEqual([]);
   await world.expectSound();
   await world.engine.containers.stop('guest');

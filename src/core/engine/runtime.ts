@@ -5,6 +5,8 @@ export interface StartSpec {
   readonly container: ContainerRecord;
   /** The network namespace to join; null: the engine's own. */
   readonly networkNamespace: string | null;
+  /** The container whose network it shares, and so the files that are mounted into /etc. */
+  readonly etcOf?: string;
   /** The container whose PID or IPC namespace is joined, if the record asks for one: its pid. */
   readonly joinPid?: number;
   readonly joinIpc?: number;

@@ -8,7 +8,7 @@ import { containerPaths } from '../../containers/runtime/paths.ts';
 import { ConmonRuntime } from '../../containers/runtime/runtime.ts';
 import { takeSample } from '../../containers/stats/sample.ts';
 import { LocalVolumes } from '../../containers/volumes/local.ts';
-import type { ContainerRecord } from '../../core/container/container.ts';
+import { etcHolder, type ContainerRecord } from '../../core/container/container.ts';
 import type { ContainerView } from '../../core/engine/engine.ts';
 import { LinuxKernel } from '../../linux/kernel.ts';
 import type { ContainerSurroundings } from '../api/containers/present.ts';
@@ -59,9 +59,9 @@ export async function openLinux(config: DaemonConfig, build: Build, log: WorldLo
   const surroundings = ({ container, sandbox }: ContainerView): ContainerSurroundings => {
     const paths = containerPaths(dataRoot, execRoot, container.id);
     return {
-      resolvConfPath: runtime.etcPath(container.id, 'resolv.conf'),
-      hostnamePath: runtime.etcPath(container.id, 'hostname'),
-      hostsPath: runtime.etcPath(container.id, 'hosts'),
+      resolvConfPath: runtime.etcPath(etcHolder(container), 'resolv.conf'),
+      hostnamePath: runtime.etcPath(etcHolder(container), 'hostname'),
+      hostsPath: runtime.etcPath(etcHolder(container), 'hosts'),
       logPath: runtime.logPath(container.id),
       sandboxKey: sandbox && !sandbox.host ? kernel.namespacePath(sandbox.id) : '',
       layers: {

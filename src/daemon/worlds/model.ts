@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Archives } from '../../containers/archive/archives.ts';
+import { etcHolder } from '../../core/container/container.ts';
 import { printNamespace } from '../../core/model/print/texts.ts';
 import { Simulation } from '../../core/model/simulation.ts';
 import { TraceError } from '../../core/insight/trace/question.ts';
@@ -30,9 +31,9 @@ export function openModel(config: DaemonConfig, build: Build): World {
     services: {
       files: {
         surroundings: ({ container, sandbox }) => ({
-          resolvConfPath: runtime.etcPath(container.id, 'resolv.conf'),
-          hostnamePath: runtime.etcPath(container.id, 'hostname'),
-          hostsPath: runtime.etcPath(container.id, 'hosts'),
+          resolvConfPath: runtime.etcPath(etcHolder(container), 'resolv.conf'),
+          hostnamePath: runtime.etcPath(etcHolder(container), 'hostname'),
+          hostsPath: runtime.etcPath(etcHolder(container), 'hosts'),
           logPath: runtime.logPath(container.id),
           sandboxKey: sandbox && !sandbox.host ? kernel.namespacePath(sandbox.id) : '',
           layers: {},
