@@ -255,12 +255,15 @@ describe('doctor', () => {
   });
 
   test('repairs what is the engine’s own, after showing how', async () => {
-    // Half a second after the last change the engine looks by itself: it must not be the one that repairs.
-    await sleep(1500);
-    await onHost('sysctl -qw net.ipv4.ip_forward=0');
-    const { out } = await passerelle('doctor', '--fix', '-y');
-    expect(out).toContain('~ sysctl net/ipv4/ip_forward = 0 -> sysctl net/ipv4/ip_forward = 1');
-    expect(out).toContain('Repaired: 1 steps.');
+    // Half a second after the last foreign change the engine looks by itself: then it is the one that repairs.
+    const fixed = async (): Promise<string> => {
+      await sleep(1500);
+      await onHost('sysctl -qw net.ipv4.ip_forward=0');
+      return (await passerelle('doctor', '--fix', '-y')).out;
+    };
+    await expect
+      .poll(fixed, { timeout: 30_000 })
+      .toMatch(/~ sysctl net\/ipv4\/ip_forward = 0 -> sysctl net\/ipv4\/ip_forward = 1[^]*Repaired: 1 steps\./);
     expect(await answers()).toBe(true);
     expect((await passerelle('doctor')).status).toBe(0);
   });

@@ -51,7 +51,10 @@ export class Announcer {
         this.#timers.set(id, timer);
       }
     } catch (error) {
-      if (ledger.endpoint.get(id)) log.warn(`${link} of ${endpoint.containerId} is not announced: ${String(error)}`);
+      // A link that is gone is on its way out of the records too.
+      const isGone = (error as { readonly code?: string }).code === 'ENODEV';
+      if (!isGone && ledger.endpoint.get(id))
+        log.warn(`${link} of ${endpoint.containerId} is not announced: ${String(error)}`);
     }
   }
 }
