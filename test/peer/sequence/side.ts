@@ -36,15 +36,17 @@ export class Side {
     return side;
   }
 
-  /** Removes what a sequence made. */
+  /** Removes what a sequence made; again what was still on its way out. */
   async clear(): Promise<void> {
-    for (const { Id } of await this.#api.get<{ Id: string }[]>('/containers/json?all=1')) {
-      await this.#api.call('DELETE', `/containers/${Id}?force=1`);
-    }
-    this.#names = new IdNames();
-    for (const { Id, Name } of await this.#api.get<{ Id: string; Name: string }[]>('/networks')) {
-      if (PREDEFINED.has(Name)) this.#names.add(Name, Id);
-      else await this.#api.call('DELETE', `/networks/${Id}`);
+    for (let isClear = false; !isClear;) {
+      const containers = await this.#api.get<{ Id: string }[]>('/containers/json?all=1');
+      for (const { Id } of containers) await this.#api.call('DELETE', `/containers/${Id}?force=1`);
+      const networks = await this.#api.get<{ Id: string; Name: string }[]>('/networks');
+      const made = networks.filter(({ Name }) => !PREDEFINED.has(Name));
+      for (const { Id } of made) await this.#api.call('DELETE', `/networks/${Id}`);
+      this.#names = new IdNames();
+      for (const { Id, Name } of networks) if (PREDEFINED.has(Name)) this.#names.add(Name, Id);
+      isClear = containers.length === 0 && made.length === 0;
     }
     // What is told of the last removals comes after their answers.
     await sleep(100);
