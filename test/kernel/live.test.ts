@@ -126,6 +126,7 @@ describe.each(['iptables', 'nftables'])('over %s', (backend) => {
     const removal = isIptables ? 'iptables -D DOCKER-USER 1' : 'nft flush chain ip passerelle user';
     await stage.onHost('sh', ['-c', removal]);
     expect(live.predicted.verdict).toBe('unknown');
+    expect(live.differences).toEqual([]);
     expect(live).toMatchObject({ agrees: true, verdict: 'block', observed: { outcome: 'silence' } });
     expect(live.learned).toEqual([expect.stringMatching(/limit.*: yes$/)]);
   });

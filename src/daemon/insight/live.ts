@@ -189,9 +189,15 @@ async function observe(
     outcome = await wait(PATIENCE);
     milliseconds = elapsed();
   }
+  const { sourcePort } = socket;
+  // On a busy machine the SYN may have been sent again before its trace was taken.
+  const isSyn = ({ packet }: PlacedEvent) => packet.protocol === TCP && packet.sourcePort === sourcePort;
+  const probeId = taken.flatMap(({ events }) => events).find(isSyn)?.packet.id;
   return {
     events: taken.flatMap(({ namespace, events }) =>
-      events.filter((its) => isFirst(its, socket.sourcePort)).map((its) => seen(namespace, its)),
+      events
+        .filter((its) => isFirst(its, sourcePort) && (!isSyn(its) || its.packet.id === probeId))
+        .map((its) => seen(namespace, its)),
     ),
     source: socket.source ?? (destination.version === 4 ? '0.0.0.0' : '::'),
     sourcePort: socket.sourcePort,
