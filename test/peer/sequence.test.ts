@@ -1,10 +1,9 @@
-/** Some of the random sequences (`sequences.test.ts` has them all), and one that nobody has seen yet. */
-import { randomInt } from 'node:crypto';
+/** Some of the random sequences; `sequences.test.ts` has them all. */
 import { afterAll, beforeAll, test } from 'vitest';
 import { Proof } from './sequence/proof.ts';
 
 const STEPS = 40;
-const SEEDS = [1, 2, 3, 4];
+const SEEDS = [1, 2, 3, 4, 5];
 const PAIRS = 2;
 
 let proof: Proof;
@@ -17,5 +16,5 @@ afterAll(async () => {
   await proof?.close();
 });
 
-// PASSERELLE_SEED=… npm run test:sequences plays it again.
-test.concurrent.each([...SEEDS, randomInt(1_000_000)])(`seed %i: ${STEPS} steps`, (seed) => proof.prove(seed, STEPS));
+// PASSERELLE_SEED=… npm run test:sequences plays one again, or others.
+test.concurrent.each(SEEDS)(`seed %i: ${STEPS} steps`, (seed) => proof.prove(seed, STEPS));
