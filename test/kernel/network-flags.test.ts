@@ -67,15 +67,16 @@ describe.skipIf(!modern)(`with ${modern ?? 'docker 28, which is not installed'}`
     });
     expect(one.DNSNames).toEqual(expect.arrayContaining(['guest', 'first', 'second']));
     expect(two).toMatchObject({ IPAddress: '10.61.0.2', GwPriority: 100 });
-    const addresses = await exec('ip', '-o', 'address', 'show', 'eth0');
+    // The network that leads out comes first.
+    const addresses = await exec('ip', '-o', 'address', 'show', 'eth1');
     for (const address of ['10.60.0.20/24', 'fd00:60::20/64', '169.254.9.9/16']) expect(addresses).toContain(address);
-    expect(await exec('ip', 'link', 'show', 'eth0')).toContain('02:00:00:00:00:09');
-    expect(await exec('cat', '/proc/sys/net/ipv4/conf/eth0/log_martians')).toBe('1');
+    expect(await exec('ip', 'link', 'show', 'eth1')).toContain('02:00:00:00:00:09');
+    expect(await exec('cat', '/proc/sys/net/ipv4/conf/eth1/log_martians')).toBe('1');
   });
 
   test('the way out is that of the highest priority, for each family, and moves with connect and disconnect', async () => {
-    expect(await exec('ip', 'route')).toContain('default via 10.61.0.1 dev eth1');
-    expect(await exec('ip', '-6', 'route')).toContain('default via fd00:60::1 dev eth0');
+    expect(await exec('ip', 'route')).toContain('default via 10.61.0.1 dev eth0');
+    expect(await exec('ip', '-6', 'route')).toContain('default via fd00:60::1 dev eth1');
     await docker(
       'network',
       'connect',
@@ -88,9 +89,9 @@ describe.skipIf(!modern)(`with ${modern ?? 'docker 28, which is not installed'}`
     );
     expect(await exec('ip', 'route')).toContain('default via 10.62.0.1 dev lan7');
     await docker('network', 'disconnect', 'three', 'guest');
-    expect(await exec('ip', 'route')).toContain('default via 10.61.0.1 dev eth1');
+    expect(await exec('ip', 'route')).toContain('default via 10.61.0.1 dev eth0');
     await docker('network', 'disconnect', 'two', 'guest');
-    expect(await exec('ip', 'route')).toContain('default via 10.60.0.1 dev eth0');
+    expect(await exec('ip', 'route')).toContain('default via 10.60.0.1 dev eth1');
   });
 
   test('networks of IPv6 alone; of neither there are none', async () => {

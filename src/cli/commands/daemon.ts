@@ -56,12 +56,13 @@ export const daemon = command({
   async run(_, { flags, given }) {
     const { 'config-file': file, ...options } = flags as Readonly<Record<string, readonly string[]>>;
     const chosen = Object.fromEntries(Object.entries(options).filter(([name]) => given.has(name)));
-    // The engine itself is loaded for nothing less, so not for help.
-    const { startFrugally } = await import('../../daemon/frugal.ts');
-    startFrugally();
-    const { runDaemon } = await import('../../daemon/main.ts');
     try {
-      return await runDaemon(await loadConfig(chosen, file?.[0]), { version: VERSION });
+      const config = await loadConfig(chosen, file?.[0]);
+      // It calls libc, which is not there for a model.
+      if (config.kernel === 'linux') (await import('../../daemon/frugal.ts')).startFrugally();
+      // The engine itself is loaded for nothing less, so not for help.
+      const { runDaemon } = await import('../../daemon/main.ts');
+      return await runDaemon(config, { version: VERSION });
     } catch (error) {
       if (error instanceof StartError) throw new ExitError(error.message);
       throw error;
