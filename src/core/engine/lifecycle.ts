@@ -231,7 +231,10 @@ export class Lifecycle {
   async #named(container: ContainerRecord): Promise<ContainerRecord> {
     const mode = container.hostConfig.NetworkMode;
     if (!mode.startsWith('container:')) return container;
-    const { Hostname, Domainname } = findContainer(this.#context.ledger, mode.slice('container:'.length)).config;
+    const holder = findContainer(this.#context.ledger, mode.slice('container:'.length));
+    // There is nothing to share then, and the start is refused.
+    if (!isAlive(holder)) return container;
+    const { Hostname, Domainname } = holder.config;
     return this.#update(container.id, (record) => ({ ...record, config: { ...record.config, Hostname, Domainname } }));
   }
 

@@ -58,6 +58,8 @@ test('container: the namespace of another, which must run', async () => {
     code: 'conflict',
     message: `cannot join network of a non running container: ${web}`,
   });
+  const { container } = world.engine.containers.get('guest');
+  expect(container.config.Hostname).toBe(container.id.slice(0, 12));
   await world.engine.containers.start('web');
   await world.engine.containers.start('guest');
   expect(world.runtime.specOf(guest)?.networkNamespace).toBe(world.runtime.specOf(web)?.networkNamespace);
