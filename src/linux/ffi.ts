@@ -88,6 +88,27 @@ function attempt(declaration: string): (...args: readonly unknown[]) => number {
   };
 }
 
+type CFunction = ReturnType<LibraryHandle['func']>;
+
+/** Calls that may be under way at once: koffi allows 256. */
+const ASIDE = 200;
+/** Koffi refers to nothing that it is given: what is not kept here may be freed before the thread reads it. */
+const argumentsAside = new Set<readonly unknown[]>();
+
+/** Calls a function on a thread of the pool; on this one if too many are under way. Its result is not told. */
+export function callAside(call: CFunction, values: readonly unknown[], done = (): void => undefined): void {
+  if (argumentsAside.size >= ASIDE) {
+    call(...values);
+    done();
+    return;
+  }
+  argumentsAside.add(values);
+  call.async(...values, () => {
+    argumentsAside.delete(values);
+    done();
+  });
+}
+
 type Bytes = Uint8Array;
 
 const P_PID = 1;
@@ -112,7 +133,7 @@ export const close: (fd: number) => number = systemCall('int close(int fd)');
 const closeFunction = libc.func('int close(int fd)');
 /** `close` on a thread of the pool, for what the kernel keeps its closer waiting for. */
 export function closeAside(fd: number): void {
-  closeFunction.async(fd, () => undefined);
+  callAside(closeFunction, [fd]);
 }
 export const flock: (fd: number, operation: number) => number = systemCall('int flock(int fd, int operation)');
 
@@ -147,7 +168,7 @@ export const send: (fd: number, data: Bytes, length: number, flags: number) => n
 const sendFunction = libc.func('intptr_t send(int fd, const void *data, size_t length, int flags)');
 /** `send` on a thread of the pool, for what the kernel keeps its sender waiting for. What it returns is not told. */
 export function sendAside(fd: number, data: Bytes, sent: () => void): void {
-  sendFunction.async(fd, data, data.length, 0, sent);
+  callAside(sendFunction, [fd, data, data.length, 0], sent);
 }
 /** Gives the new connection's fd, or -errno: -EAGAIN if none waits. */
 export const tryAccept: (fd: number, address: null, length: null, flags: number) => number = attempt(

@@ -1,6 +1,6 @@
 /** nftables through its own library, in process: a transaction costs a fraction of a process's start. */
 import { constants } from 'node:os';
-import { describeErrno, loadLibrary } from './ffi.ts';
+import { callAside, describeErrno, loadLibrary } from './ffi.ts';
 import { withNamespace } from './namespace.ts';
 
 const NFT_CTX_DEFAULT = 0;
@@ -57,7 +57,7 @@ function load(): Library {
   const free = handle.func('void nft_ctx_free(void *context)');
   return {
     create: handle.func('void *nft_ctx_new(uint32_t flags)'),
-    free: (context) => free.async(context, () => undefined),
+    free: (context) => callAside(free, [context]),
     setOutput: handle.func('void nft_ctx_output_set_flags(void *context, unsigned int flags)'),
     setDryRun: handle.func('void nft_ctx_set_dry_run(void *context, bool dry)'),
     bufferOutput: handle.func('int nft_ctx_buffer_output(void *context)'),
