@@ -164,7 +164,7 @@ export class Stage {
     if (this.#daemon && this.#daemon.exitCode === null && this.#daemon.signalCode === null) {
       const { stdout } = await this.outside(this.client, ['ps', '-aq']);
       const ids = stdout.split('\n').filter(Boolean);
-      if (ids.length > 0) await this.outside(this.client, ['rm', '-f', '-v', ...ids]);
+      if (ids.length > 0) await attempt(this.#removeContainers(ids));
       await attempt(this.stopDaemon());
     }
     await attempt(endProcessesOf(this.directory));
@@ -173,6 +173,13 @@ export class Stage {
     await attempt(ip('netns', 'delete', this.world));
     await attempt(rm(this.directory, { recursive: true, force: true }));
     if (problems.length > 0) throw new Error(`clearing up: ${problems.join('; ')}`);
+  }
+
+  async #removeContainers(ids: readonly string[]): Promise<void> {
+    const { code, stderr } = await this.outside(this.client, ['rm', '-f', '-v', ...ids], { timeout: 60_000 });
+    if (code === 0) return;
+    const log = (await readFile(this.logFile, 'utf8')).split('\n').slice(-10).join('\n');
+    throw new Error(`docker rm: exit ${code}: ${stderr}\nthe daemon's log ends with:\n${log}`);
   }
 
   async #unmountAll(): Promise<void> {

@@ -65,14 +65,20 @@ export class Connectivity {
     for (const { network } of endpoints) this.tellNetwork('connect', network, container.id);
   }
 
-  /** Takes the container's sandbox away, in one change with what `also` does to the records. */
+  /**
+   * Takes the container's sandbox away, in one change with what `also` does to the records. Its process
+   * has ended, so what the kernel keeps of it is left to the next repair.
+   */
   async close(containerId: string, also?: (draft: Draft) => void): Promise<void> {
-    const networks = endpointsOf(this.#context.ledger, containerId).map(({ network }) => network);
-    await this.#change((draft) => {
+    const { ledger, transactions, log } = this.#context;
+    const networks = endpointsOf(ledger, containerId).map(({ network }) => network);
+    const { steps, refusal } = await transactions.insist((draft) => {
       closeSandbox(draft, containerId);
       settleLinks(draft, () => this.#allocator.nextSequence());
       also?.(draft);
     });
+    if (refusal) log.warn(`container ${containerId}: its network is taken away later: ${refusal.message}`);
+    await forgetUdpFlows(this.#context, steps);
     for (const network of networks) this.tellNetwork('disconnect', network, containerId);
   }
 

@@ -284,7 +284,13 @@ export class Lifecycle {
   }
 
   async #ended(id: string, exit: Exit): Promise<void> {
-    const container = await this.locks.run(id, () => this.#settle(id, exit));
+    const container = await this.locks
+      .run(id, () => this.#settle(id, exit))
+      .catch((error: unknown) => {
+        // Its process is no more, and nobody is to wait for it.
+        this.waiters.exited(id, exit);
+        throw error;
+      });
     if (!container) return;
     const isKept = this.#kept.has(id);
     this.waiters.exited(id, exit);
@@ -294,11 +300,13 @@ export class Lifecycle {
 
   /** Records the end of the process and gives its network back. */
   async #settle(id: string, exit: Exit): Promise<ContainerRecord | undefined> {
-    const { ledger, runtime } = this.#context;
+    const { ledger, runtime, log } = this.#context;
     const container = ledger.container.get(id);
     if (!container || !isAlive(container)) return undefined;
     this.tell(container, 'die', { exitCode: String(exit.exitCode) });
-    await runtime.clean(id);
+    await runtime
+      .clean(id)
+      .catch((error: unknown) => log.warn(`container ${id}: clearing up after its end: ${String(error)}`));
     const { exitCode, oomKilled, at: finishedAt } = exit;
     await this.#connectivity.close(id, (draft) =>
       put(draft, id, (record) => {

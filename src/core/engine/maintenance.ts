@@ -1,6 +1,6 @@
 /** Keeps the kernel as the records want it: at the start, and when somebody else changed it. */
 import { key } from '../plan/key.ts';
-import type { Desired, HostObject, KernelObject, SocketObject } from '../plan/object.ts';
+import { type Desired, isKernel, isSocket, type KernelObject, type SocketObject } from '../plan/object.ts';
 import { repair } from '../plan/repair.ts';
 import type { Step } from '../plan/step.ts';
 import type { Backend } from '../firewall/layout.ts';
@@ -22,16 +22,13 @@ const KINDS: Readonly<Record<Backend, NonNullable<Scope['kinds']>>> = {
 
 export class Maintenance {
   readonly #context: Context;
-  /** Objects of changes that an earlier engine began and did not end. */
-  readonly #leftOver: readonly HostObject[];
   #watch: { close(): void } | undefined;
   #timer: { cancel(): void } | undefined;
   /** When the first change came that was not looked at yet (ms). */
   #changed: number | undefined;
 
-  constructor(context: Context, leftOver: readonly HostObject[]) {
+  constructor(context: Context) {
     this.#context = context;
-    this.#leftOver = leftOver;
   }
 
   /** Makes everything that is desired real, whatever is there: sockets die with an engine, the rest need not. */
@@ -45,6 +42,7 @@ export class Maintenance {
       const sockets = desired.filter(isSocket).map((object): Step<SocketObject> => ({ op: 'add', object }));
       await transactions.apply([...steps, ...sockets]);
       await store.settle();
+      await transactions.settle();
     });
   }
 
@@ -55,6 +53,7 @@ export class Maintenance {
       const steps = await this.#drift();
       for (const step of steps) log.warn(`drift: ${step.op} ${key(step.object)}: ${step.object.why}`);
       await transactions.apply(steps);
+      await transactions.settle();
       return steps;
     });
   }
@@ -70,22 +69,34 @@ export class Maintenance {
   }
 
   watch(): void {
-    const { kernel, clock, log } = this.#context;
-    this.#watch = kernel.watch('host', ({ foreign }) => {
-      if (!foreign) return;
-      this.#timer?.cancel();
-      this.#changed ??= clock.milliseconds();
-      const left = this.#changed + PATIENCE - clock.milliseconds();
-      this.#timer = clock.after(Math.max(0, Math.min(SETTLE, left)), () => {
-        this.#changed = undefined;
-        this.repair().catch((error: unknown) => log.warn(`drift could not be repaired: ${String(error)}`));
-      });
-    });
+    const { kernel, transactions } = this.#context;
+    this.#watch = kernel.watch('host', ({ foreign }) => foreign && this.#repairSoon());
+    transactions.watchLeftOver(() => this.#repairSoon());
   }
 
   close(): void {
     this.#watch?.close();
     this.#timer?.cancel();
+  }
+
+  #repairSoon(): void {
+    const { clock } = this.#context;
+    this.#changed ??= clock.milliseconds();
+    const left = this.#changed + PATIENCE - clock.milliseconds();
+    this.#repairAfter(Math.max(0, Math.min(SETTLE, left)));
+  }
+
+  #repairAfter(time: number): void {
+    const { clock, transactions, log } = this.#context;
+    this.#timer?.cancel();
+    this.#timer = clock.after(time, () => {
+      this.#changed = undefined;
+      this.repair().catch((error: unknown) => {
+        log.warn(`drift could not be repaired: ${String(error)}`);
+        // Nobody else will tell of it.
+        if (transactions.leftOver.length > 0) this.#repairAfter(PATIENCE);
+      });
+    });
   }
 
   async #drift(): Promise<readonly Step<KernelObject>[]> {
@@ -105,10 +116,7 @@ export class Maintenance {
     desired: readonly Desired[],
     superseded: readonly Desired[] = [],
   ): readonly Step<KernelObject>[] {
-    return repair(observed, desired.filter(isKernel), [...this.#leftOver, ...superseded].filter(isKernel));
+    const { leftOver } = this.#context.transactions;
+    return repair(observed, desired.filter(isKernel), [...leftOver, ...superseded].filter(isKernel));
   }
 }
-
-const isSocket = <T extends HostObject>(object: T): object is T & SocketObject =>
-  object.kind === 'listener' || object.kind === 'resolver';
-const isKernel = <T extends HostObject>(object: T): object is T & KernelObject => !isSocket(object);

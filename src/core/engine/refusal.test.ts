@@ -67,3 +67,33 @@ describe.each(BACKENDS.flatMap((backend) => CHANGES.map((change) => ({ backend, 
     );
   },
 );
+
+describe.each(BACKENDS)('%s: the end of a container', (backend) => {
+  test.each(['kernel', 'sockets'] as const)(
+    'is no less true for what the %s refuses, which goes as soon as it can',
+    async (port) => {
+      const world = await scene(backend);
+      const failure = world[port].fail(() => true, 'Device or resource busy', 'EBUSY');
+      const removed = world.engine.containers.remove('web', { force: true, volumes: false });
+      await world.during(removed);
+      expect(world.engine.containers.list().map(({ container }) => container.name)).toEqual(['waiting']);
+      expect(world.log.join()).toContain('its network is taken away later');
+      await world.pass(20_000);
+      failure.close();
+      await world.pass(10_000);
+      if (port === 'kernel') await world.expectSound();
+      // The next one finds the addresses, names and ports free.
+      await world.run('web', { network: 'other', ports: ['8081:80'] });
+    },
+  );
+
+  test('whose rest an engine did not live to take away is taken by the next', async () => {
+    const world = await scene(backend);
+    const failure = world.kernel.fail(() => true, 'Device or resource busy', 'EBUSY');
+    await world.during(world.engine.containers.kill('web', 'KILL'));
+    expect(world.status('web')).toBe('exited');
+    failure.close();
+    await world.startAnew();
+    await world.expectSound();
+  });
+});

@@ -56,7 +56,7 @@ export async function startEngine(
   const written = former ? desiredObjects(ledger, { firewall: former }).filter((object) => isFirewall(object)) : [];
   const ends = await findEnded(context);
   const unstarted = findUnstarted(ledger);
-  const adopted = await transactions.adopt((draft) => {
+  await transactions.adopt((draft) => {
     for (const { id } of unstarted) closeSandbox(draft, id);
     for (const { container, exit } of ends) {
       closeSandbox(draft, container.id);
@@ -68,11 +68,10 @@ export async function startEngine(
   for (const { container } of pending) {
     if (container && !ledger.container.get(container)) await ports.runtime.remove(container);
   }
-  const leftOver = [...written, ...pending.flatMap(({ objects }) => objects), ...adopted.objects];
-  const maintenance = new Maintenance(context, leftOver);
+  transactions.leave([...written, ...pending.flatMap(({ objects }) => objects)]);
+  const maintenance = new Maintenance(context);
   await maintenance.restore();
   await noteFirewall(ports, former, settings.firewall);
-  await adopted.settle();
   for (const { id } of [...unstarted, ...ends.map(({ container }) => container)]) await ports.runtime.clean(id);
   for (const container of ledger.container.values()) {
     if (!isAlive(container)) continue;

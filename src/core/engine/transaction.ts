@@ -4,7 +4,7 @@
  * transaction takes.
  */
 import { bare } from '../plan/bare.ts';
-import type { Desired, HostObject, KernelObject, SocketObject } from '../plan/object.ts';
+import { type HostObject, isSocket, type KernelObject, type SocketObject } from '../plan/object.ts';
 import { undo, type Step } from '../plan/step.ts';
 import type { Kernel } from './kernel.ts';
 import { Mutex } from './mutex.ts';
@@ -22,6 +22,15 @@ export interface Intent {
   readonly container?: string;
 }
 
+export interface Changed<T> {
+  readonly value: T;
+  readonly steps: readonly Step[];
+}
+
+type Decide<T> = (draft: Draft) => T | Promise<T>;
+
+const NOTHING_LEFT = { objects: [], intents: [] };
+
 export class Transactions {
   readonly #mutex = new Mutex();
   readonly #ledger: Ledger;
@@ -29,6 +38,9 @@ export class Transactions {
   readonly #kernel: Kernel;
   readonly #sockets: Sockets;
   readonly #plan: Planner;
+  /** What no record calls for any more and may still be there, with the intents that it is noted in. */
+  #leftOver: { readonly objects: readonly HostObject[]; readonly intents: readonly number[] } = NOTHING_LEFT;
+  #whenLeft = (): void => undefined;
 
   constructor(ledger: Ledger, store: Store, kernel: Kernel, sockets: Sockets, plan: Planner) {
     this.#ledger = ledger;
@@ -42,13 +54,30 @@ export class Transactions {
    * Runs `decide` on a draft of the records and makes the result real; gives the steps too. What `decide`
    * throws reaches the caller and nothing has changed; so it is when a step fails.
    */
-  change<T>(decide: (draft: Draft) => T | Promise<T>): Promise<{ readonly value: T; readonly steps: readonly Step[] }> {
+  change<T>(decide: Decide<T>): Promise<Changed<T>> {
+    return this.#mutex.run(() => this.#change(decide));
+  }
+
+  /**
+   * Like `change`, for what has happened whatever the kernel says of it: if a step fails (`refusal`), the
+   * records change all the same, and what they no longer call for is left over.
+   */
+  insist<T>(decide: Decide<T>): Promise<Changed<T> & { readonly refusal?: Error }> {
     return this.#mutex.run(async () => {
-      const draft = this.#ledger.draft();
-      const value = await decide(draft);
-      const steps = this.#plan(this.#ledger, draft);
-      await this.#carryOut(draft, steps);
-      return { value, steps };
+      try {
+        return await this.#change(decide);
+      } catch (error) {
+        const draft = this.#ledger.draft();
+        const value = await decide(draft);
+        const steps = this.#plan(this.#ledger, draft);
+        await this.#adopt(draft, steps);
+        const sockets = steps.filter((step): step is Step<SocketObject> => isSocket(step.object));
+        const failures = [error];
+        if (sockets.length > 0) await this.#sockets.apply(sockets).catch((failure: unknown) => failures.push(failure));
+        const refusal = new AggregateError(failures, failures.map(String).join('; '));
+        this.#whenLeft();
+        return { value, steps, refusal };
+      }
     });
   }
 
@@ -57,20 +86,54 @@ export class Transactions {
     return this.#mutex.run(task);
   }
 
-  /**
-   * Changes records without touching the kernel: what is there is to be compared with them afterwards.
-   * `objects` are those that they no longer or newly call for. They stay noted until `settle` is called.
-   */
-  async adopt(
-    decide: (draft: Draft) => void,
-  ): Promise<{ readonly objects: readonly Desired[]; readonly settle: () => Promise<void> }> {
+  /** Changes records without touching the kernel; what they no longer or newly call for is left over. */
+  async adopt(decide: (draft: Draft) => void): Promise<void> {
     const draft = this.#ledger.draft();
     decide(draft);
-    const objects = this.#plan(this.#ledger, draft).map((step) => step.object);
+    await this.#adopt(draft, this.#plan(this.#ledger, draft));
+  }
+
+  /** What is left over: a repair takes of it what it finds. */
+  get leftOver(): readonly HostObject[] {
+    return this.#leftOver.objects;
+  }
+
+  /** Adds to what is left over, of what an earlier engine noted. */
+  leave(objects: readonly HostObject[]): void {
+    this.#leave(objects);
+  }
+
+  /** `told` is called when a refused change has left something over. */
+  watchLeftOver(told: () => void): void {
+    this.#whenLeft = told;
+  }
+
+  /** To be called when nothing is left over any more. */
+  async settle(): Promise<void> {
+    const { intents } = this.#leftOver;
+    this.#leftOver = NOTHING_LEFT;
+    for (const intent of intents) await this.#store.abort(intent);
+  }
+
+  async #change<T>(decide: Decide<T>): Promise<Changed<T>> {
+    const draft = this.#ledger.draft();
+    const value = await decide(draft);
+    const steps = this.#plan(this.#ledger, draft);
+    await this.#carryOut(draft, steps);
+    return { value, steps };
+  }
+
+  async #adopt(draft: Draft, steps: readonly Step[]): Promise<void> {
+    const objects = steps.map((step) => step.object);
     const intent = await this.#store.begin({ objects: objects.map(bare) } satisfies Intent);
     await this.#store.write(entries(draft));
     this.#ledger.commit(draft);
-    return { objects, settle: () => this.#store.abort(intent) };
+    this.#leave(objects, intent);
+  }
+
+  #leave(objects: readonly HostObject[], ...intents: readonly number[]): void {
+    const before = this.#leftOver;
+    this.#leftOver = { objects: [...before.objects, ...objects], intents: [...before.intents, ...intents] };
   }
 
   async #carryOut(draft: Draft, steps: readonly Step[]): Promise<void> {
@@ -125,7 +188,7 @@ type Group =
 function groups(steps: readonly Step[]): Group[] {
   const result: Group[] = [];
   for (const step of steps) {
-    const port = step.object.kind === 'listener' || step.object.kind === 'resolver' ? 'sockets' : 'kernel';
+    const port = isSocket(step.object) ? 'sockets' : 'kernel';
     const last = result.at(-1);
     if (last?.port === port) last.steps.push(step as never);
     else result.push({ port, steps: [step] } as Group);

@@ -14,7 +14,7 @@ import { ModelVolumes } from '../model/volumes.ts';
 import { PLAIN_DEFAULT_BRIDGE } from '../network/default-bridge.ts';
 import type { EndpointSettings } from '../network/endpoint.ts';
 import { key } from '../plan/key.ts';
-import type { HostObject, KernelObject } from '../plan/object.ts';
+import { type HostObject, isSocket, type KernelObject } from '../plan/object.ts';
 import type { Backend } from '../firewall/layout.ts';
 import { OPTIONS } from '../firewall/records.fixture.ts';
 import { printRule } from '../firewall/print.ts';
@@ -356,7 +356,6 @@ export class World {
     expect(repair(observed, desired).map((step) => `${step.op} ${key(step.object)}`)).toEqual([]);
     const theirs = new Set([...(await NEWBORN), ...foreign.map(key)]);
     expect(made(observed, theirs)).toEqual(made(desired, theirs));
-    const isSocket = ({ kind }: HostObject): boolean => kind === 'listener' || kind === 'resolver';
     expect(this.sockets.held().map(key).sort()).toEqual(desired.filter(isSocket).map(key).sort());
 
     // The engine shows what is stored.

@@ -221,5 +221,13 @@ export type SocketObject = ListenerObject | ResolverObject;
 
 export type HostObject = KernelObject | SocketObject;
 
+export function isSocket<T extends HostObject>(object: T): object is T & SocketObject {
+  return object.kind === 'listener' || object.kind === 'resolver';
+}
+
+export function isKernel<T extends HostObject>(object: T): object is T & KernelObject {
+  return !isSocket(object);
+}
+
 /** An object that is wanted, with who wants it and why. */
 export type Desired<T extends HostObject = HostObject> = T & Reason;

@@ -3,7 +3,15 @@ import { arrange } from './arrange.ts';
 import { fits, needsReplacing } from './compare.ts';
 import { groupBy } from './group.ts';
 import { chainKey, containers, key, keysOf, nftSetKey } from './key.ts';
-import type { ChainObject, Desired, HostObject, KernelObject, Reason, RuleObject } from './object.ts';
+import {
+  type ChainObject,
+  type Desired,
+  type HostObject,
+  isKernel,
+  type KernelObject,
+  type Reason,
+  type RuleObject,
+} from './object.ts';
 import { comparePositions } from './position.ts';
 import type { Step } from './step.ts';
 
@@ -31,17 +39,13 @@ export function repair(
   desired: readonly Desired[],
   ours: readonly HostObject[] = [],
 ): Step<KernelObject>[] {
-  const wanted = desired.filter((object) => isKernelObject(object));
+  const wanted = desired.filter((object) => isKernel(object));
   const reasons = new Map(ours.map((object) => [key(object), object]));
   const drift: Drift = { added: [], removed: [], changed: [] };
   const kept = keptForUsers(observed, reasons);
   repairObjects(drift, observed.filter(isNoRule), wanted.filter(isNoRule), reasons, kept);
   repairChains(drift, observed, wanted, reasons);
   return arrange(drift) as Step<KernelObject>[];
-}
-
-function isKernelObject(object: Desired): object is Desired<KernelObject> {
-  return object.kind !== 'listener' && object.kind !== 'resolver';
 }
 
 function isNoRule(object: KernelObject): boolean {

@@ -1,7 +1,14 @@
 /** A host as a set of objects, on which steps are done and links and namespaces take their contents along. */
 import { Chains } from '../firewall/chains.fixture.ts';
 import { containers, key, keysOf } from './key.ts';
-import type { ChainObject, Desired, HostObject, KernelObject, RuleObject } from './object.ts';
+import {
+  type ChainObject,
+  type Desired,
+  type HostObject,
+  isKernel,
+  type KernelObject,
+  type RuleObject,
+} from './object.ts';
 import type { Step } from './step.ts';
 
 type Other = Exclude<HostObject, ChainObject | RuleObject>;
@@ -56,9 +63,7 @@ export class ObjectSet {
 
   /** What `Kernel.observe` would tell. */
   observe(): KernelObject[] {
-    const others = [...this.objects.values()].filter(
-      (object) => object.kind !== 'listener' && object.kind !== 'resolver',
-    );
+    const others = [...this.objects.values()].filter((object) => isKernel(object));
     return [...others, ...this.chains.observe()];
   }
 

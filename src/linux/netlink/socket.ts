@@ -26,8 +26,10 @@ const NETLINK_EXT_ACK = 11;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 
-/** The kernel answers within the call that asks; this only bounds the wait for what never comes. */
+/** The kernel answers within the call that asks; this only bounds the wait for what never comes (s). */
 const TIMEOUT = 10;
+/** The same where the call that asks is made elsewhere: it may wait for others who hold the kernel's lock of links (s). */
+const PATIENCE = 120;
 /** A dump's datagrams are at most 32 KiB. */
 const DATAGRAM = 64 * 1024;
 const RECEIVE_BUFFER = 1024 * 1024;
@@ -127,7 +129,7 @@ export function requestAside(
       const buffer = new Uint8Array(DATAGRAM);
       for (;;) {
         const ready = awaitReadable([monitor.fd, fd]);
-        if (ready.length === 0) throw new Error(`the kernel did not answer within ${TIMEOUT} s`);
+        if (ready.length === 0) throw new Error(`the kernel did not answer within ${PATIENCE} s`);
         if (monitor.take().messages.some(isDone)) return;
         if (!ready.includes(fd)) continue;
         const length = ffi.recv(fd, buffer, DATAGRAM, 0);
@@ -141,12 +143,12 @@ export function requestAside(
 
 const POLLIN = 1;
 
-/** Those of the descriptors that can be read from; none after TIMEOUT. */
+/** Those of the descriptors that can be read from; none after PATIENCE. */
 function awaitReadable(fds: readonly number[]): readonly number[] {
   // struct pollfd: the descriptor, what is waited for, what has come.
   const entries = concat(fds.map((fd) => pack([fd, 'u32'], [POLLIN, 'u16'], [0, 'u16'])));
   try {
-    ffi.poll(entries, fds.length, TIMEOUT * 1000);
+    ffi.poll(entries, fds.length, PATIENCE * 1000);
   } catch (error) {
     // A signal came, to a profiler for example.
     if (error instanceof ffi.SystemError && error.code === 'EINTR') return awaitReadable(fds);
