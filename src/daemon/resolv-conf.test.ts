@@ -14,14 +14,14 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-test('a host without the file has no servers', async () => expect(await readResolvConf(paths)).toBe(''));
+test('a host without the file has no servers', () => expect(readResolvConf(paths)).toBe(''));
 
-test("behind systemd-resolved's stub its own servers are meant, where they are told", async () => {
+test("behind systemd-resolved's stub its own servers are meant, where they are told", () => {
   const stub = 'nameserver 127.0.0.53\noptions edns0\n';
   writeFileSync(paths.file, stub);
-  expect(await readResolvConf(paths)).toBe(stub);
+  expect(readResolvConf(paths)).toBe(stub);
   writeFileSync(paths.behindStub, 'nameserver 192.0.2.1\n');
-  expect(await readResolvConf(paths)).toBe('nameserver 192.0.2.1\n');
+  expect(readResolvConf(paths)).toBe('nameserver 192.0.2.1\n');
 });
 
 test('a change is told, whether the file is written, replaced or made, and no more once the watch is closed', async () => {

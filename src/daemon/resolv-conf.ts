@@ -1,6 +1,5 @@
 /** The host's resolv.conf, and the one behind systemd-resolved's. */
-import { unwatchFile, watchFile } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 
 export interface ResolvConfPaths {
   readonly file: string;
@@ -15,8 +14,8 @@ const STUB = /^\s*nameserver\s+127\.0\.0\.53\s*$/m;
 const INTERVAL = 1000;
 
 /** The content; empty if there is none. */
-export async function readResolvConf({ file, behindStub } = PATHS): Promise<string> {
-  const text = await contentOf(file, '');
+export function readResolvConf({ file, behindStub } = PATHS): string {
+  const text = contentOf(file, '');
   return STUB.test(text) ? contentOf(behindStub, text) : text;
 }
 
@@ -31,9 +30,9 @@ export function watchResolvConf(changed: () => void, paths = PATHS, interval = I
   };
 }
 
-async function contentOf(path: string, fallback: string): Promise<string> {
+function contentOf(path: string, fallback: string): string {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return fallback;
     throw error;

@@ -48,20 +48,18 @@ export class Cgroups {
   }
 
   /** PIDs in the host's namespace. */
-  async processes(id: string): Promise<readonly number[]> {
-    const lists = await Promise.all(
-      this.#trees.map((tree) => readIfPresent(join(tree, this.path(id), 'cgroup.procs'))),
-    );
+  processes(id: string): readonly number[] {
+    const lists = this.#trees.map((tree) => readIfPresent(join(tree, this.path(id), 'cgroup.procs')));
     const pids = lists.flatMap((list) => (list ?? '').split('\n').filter(Boolean).map(Number));
     return [...new Set(pids)].sort((one, other) => one - other);
   }
 
   /** Whether the kernel has killed one of its processes for want of memory. */
-  async oomKilled(id: string): Promise<boolean> {
+  oomKilled(id: string): boolean {
     const file = this.unified
       ? join(MOUNT, this.path(id), 'memory.events')
       : join(MOUNT, 'memory', this.path(id), 'memory.oom_control');
-    return /^oom_kill [1-9]/m.test((await readIfPresent(file)) ?? '');
+    return /^oom_kill [1-9]/m.test(readIfPresent(file) ?? '');
   }
 
   /** Lets frozen processes go on: frozen, they would not even die. */

@@ -5,8 +5,8 @@
  * and a reader that is slow slows the process down. With one, the monitor holds the terminal and writes
  * its log into a FIFO that is read as it comes.
  */
-import { closeSync, constants, openSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { closeSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../../core/engine/clock.ts';
@@ -50,8 +50,8 @@ export async function startExec(start: ExecStart): Promise<ExecProcess> {
   const { directory, process } = start;
   const spec = join(directory, 'process.json');
   const log = join(directory, 'runtime.log');
-  await mkdir(directory, { recursive: true });
-  await writeFile(spec, JSON.stringify(process));
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(spec, JSON.stringify(process));
   const streams = process.terminal ? terminalStreams(directory, start.stdin) : pipeStreams(start.stdin, start.clock);
   const monitor = Monitor.start({
     ...start.monitor,
@@ -75,7 +75,7 @@ export async function startExec(start: ExecStart): Promise<ExecProcess> {
   if (!first || first.data <= 0) {
     await streams.channel.return();
     await monitor.ended;
-    const cause = lastError((await readIfPresent(log)) ?? '') ?? first?.message ?? monitor.failure;
+    const cause = lastError(readIfPresent(log) ?? '') ?? first?.message ?? monitor.failure;
     await rm(directory, { recursive: true, force: true });
     throw execFailure(cause);
   }

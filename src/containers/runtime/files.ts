@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 
 /** Whether an error says that a file, or the process behind a file of /proc, is not there. */
 export function isMissing(error: unknown): boolean {
@@ -6,10 +6,13 @@ export function isMissing(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ESRCH' || code === 'ENODEV';
 }
 
-/** A file's text; undefined if there is no such file. */
-export async function readIfPresent(path: string): Promise<string | undefined> {
+/**
+ * A small file's text; undefined if there is no such file. It is read at once: what takes the kernel 20 µs takes
+ * Node's pool of threads a hundred times as long.
+ */
+export function readIfPresent(path: string): string | undefined {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

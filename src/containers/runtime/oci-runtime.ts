@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants, existsSync, openSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { accessSync, constants, existsSync, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { basename, join } from 'node:path';
 import { RuntimeError } from '../../core/engine/runtime.ts';
@@ -72,12 +71,12 @@ export class OciRuntime {
     } finally {
       gate.destroy();
     }
-    await rm(this.#gate(id), { force: true });
+    rmSync(this.#gate(id), { force: true });
   }
 
   /** Forgets a container that has no process and no cgroup any more. */
-  async forget(id: string): Promise<void> {
-    await rm(this.#state(id), { recursive: true, force: true });
+  forget(id: string): void {
+    rmSync(this.#state(id), { recursive: true, force: true });
   }
 
   #state(id: string): string {

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { isMissing } from './files.ts';
+import { readIfPresent } from './files.ts';
 
 /** A process that cannot be mistaken for a later one with the same pid. */
 export interface ProcessIdentity {
@@ -9,11 +8,8 @@ export interface ProcessIdentity {
 }
 
 /** Who has this pid now; undefined: nobody, or one that has ended and waits to be reaped. */
-export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch((error: unknown) => {
-    if (isMissing(error)) return undefined;
-    throw error;
-  });
+export function identify(pid: number): ProcessIdentity | undefined {
+  const stat = readIfPresent(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
   // The name in parentheses may hold anything; what follows it begins with field 3, the state.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -22,8 +18,8 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
   return { pid, startTime };
 }
 
-export async function isAlive(process: ProcessIdentity): Promise<boolean> {
-  return (await identify(process.pid))?.startTime === process.startTime;
+export function isAlive(process: ProcessIdentity): boolean {
+  return identify(process.pid)?.startTime === process.startTime;
 }
 
 export function printIdentity({ pid, startTime }: ProcessIdentity): string {

@@ -1,5 +1,4 @@
-import { lstatSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { lstatSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { RuntimeError } from '../../core/engine/runtime.ts';
 import * as ffi from '../../linux/ffi.ts';
@@ -21,10 +20,9 @@ export class Roots {
   readonly #holds = new Map<string, number>();
 
   /** Mounts an overlay of `layers` (the top one first), unless it is mounted already. */
-  async hold({ root, upper, work }: ContainerPaths, layers: readonly string[]): Promise<void> {
-    await Promise.all([upper, work, root].map((path) => mkdir(path, { recursive: true })));
-    // From here to the end without a pause, so that two holders do not mount twice.
+  hold({ root, upper, work }: ContainerPaths, layers: readonly string[]): void {
     try {
+      for (const path of [upper, work, root]) mkdirSync(path, { recursive: true });
       if (!isMounted(root)) mountOverlay(root, { lower: layers, upper, work });
     } catch (error) {
       throw new RuntimeError(`cannot mount the root filesystem ${root}: ${(error as Error).message}`);
@@ -45,7 +43,7 @@ export class Roots {
 }
 
 /** Shared memory on the host's side, for other containers to join. */
-export async function mountShm(path: string, options: readonly string[]): Promise<void> {
-  await mkdir(path, { recursive: true });
+export function mountShm(path: string, options: readonly string[]): void {
+  mkdirSync(path, { recursive: true });
   ffi.mount('shm', path, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, options.join(','));
 }

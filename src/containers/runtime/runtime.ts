@@ -1,5 +1,16 @@
-import { existsSync, statSync } from 'node:fs';
-import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ContainerRecord } from '../../core/container/container.ts';
@@ -119,7 +130,7 @@ export class ConmonRuntime implements Runtime {
   /** Calls `use` with the path of the container's root filesystem, mounted whether it runs or not. */
   async withRoot<T>(container: ContainerRecord, use: (root: string) => Promise<T>): Promise<T> {
     const paths = this.#paths(container.id);
-    await this.#roots.hold(paths, await this.#options.layers(container.imageId));
+    this.#roots.hold(paths, await this.#options.layers(container.imageId));
     try {
       return await use(paths.root);
     } finally {
@@ -129,18 +140,18 @@ export class ConmonRuntime implements Runtime {
 
   async writeEtc(id: string, file: EtcFile, content: string): Promise<void> {
     // Over the old content and then cut, so that whoever reads meanwhile does not find it empty.
-    const handle = await open(this.etcPath(id, file), 'r+');
+    const fd = openSync(this.etcPath(id, file), 'r+');
     try {
       const data = Buffer.from(content);
-      await handle.write(data, 0, data.length, 0);
-      await handle.truncate(data.length);
+      writeSync(fd, data, 0, data.length, 0);
+      ftruncateSync(fd, data.length);
     } finally {
-      await handle.close();
+      closeSync(fd);
     }
   }
 
-  readEtc(id: string, file: EtcFile): Promise<string> {
-    return readFile(this.etcPath(id, file), 'utf8');
+  async readEtc(id: string, file: EtcFile): Promise<string> {
+    return readFileSync(this.etcPath(id, file), 'utf8');
   }
 
   etcPath(id: string, file: EtcFile): string {
@@ -158,12 +169,12 @@ export class ConmonRuntime implements Runtime {
     // What an engine left that died between create and start.
     if (existsSync(paths.run) || isMounted(paths.root)) await this.clean(id);
     await ensureBindSources(container);
-    await mkdir(paths.run, { recursive: true, mode: 0o700 });
-    await rm(paths.exit, { force: true });
-    await this.#roots.hold(paths, await this.#options.layers(container.imageId));
+    mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+    rmSync(paths.exit, { force: true });
+    this.#roots.hold(paths, await this.#options.layers(container.imageId));
     const shm = await this.#sharedMemory(spec, paths);
     const etc = (file: EtcFile): string => this.etcPath(spec.etcOf ?? id, file);
-    await writeFile(paths.config, JSON.stringify(await this.#host.configuration(spec, paths.root, { etc, shm })));
+    writeFileSync(paths.config, JSON.stringify(await this.#host.configuration(spec, paths.root, { etc, shm })));
 
     const monitor = Monitor.start({
       ...this.#monitor,
@@ -187,13 +198,13 @@ export class ConmonRuntime implements Runtime {
     });
     this.#tellWaiting(id, monitor.ended);
     const message = await monitor.next();
-    const identity = message && message.data > 0 ? await identify(message.data) : undefined;
+    const identity = message && message.data > 0 ? identify(message.data) : undefined;
     if (!identity) {
       await monitor.ended;
-      const cause = lastError((await readIfPresent(paths.runtimeLog)) ?? '') ?? message?.message ?? monitor.failure;
+      const cause = lastError(readIfPresent(paths.runtimeLog) ?? '') ?? message?.message ?? monitor.failure;
       throw createFailure('create', cause);
     }
-    await writeFile(paths.identity, printIdentity(identity));
+    writeFileSync(paths.identity, printIdentity(identity));
     this.#runs.set(id, { process: identity, monitor, terminal: new TerminalSize(paths.run) });
     return identity.pid;
   }
@@ -212,7 +223,7 @@ export class ConmonRuntime implements Runtime {
     const monitor = run?.monitor ?? Monitor.find(paths.monitor);
     await this.#kill(id);
     await this.#cgroups.remove(id);
-    await this.#oci.forget(id);
+    this.#oci.forget(id);
     if (monitor) await Promise.race([monitor.ended, pause(DYING, undefined, { ref: false })]);
     monitor?.close();
     this.#runs.delete(id);
@@ -239,20 +250,20 @@ export class ConmonRuntime implements Runtime {
 
   async adopt(id: string): Promise<number | null> {
     const known = this.#runs.get(id);
-    if (known) return (await isAlive(known.process)) ? known.process.pid : null;
+    if (known) return isAlive(known.process) ? known.process.pid : null;
     const paths = this.#paths(id);
-    const identity = parseIdentity((await readIfPresent(paths.identity)) ?? '');
-    if (!identity || !(await isAlive(identity)) || this.#oci.isWaiting(id)) return null;
+    const identity = parseIdentity(readIfPresent(paths.identity) ?? '');
+    if (!identity || !isAlive(identity) || this.#oci.isWaiting(id)) return null;
     const monitor = Monitor.find(paths.monitor);
     if (!monitor) return null;
     this.#runs.set(id, { process: identity, monitor, terminal: new TerminalSize(paths.run) });
-    await this.#roots.hold(paths, []);
+    this.#roots.hold(paths, []);
     return identity.pid;
   }
 
   async signal(id: string, signal: number): Promise<void> {
     const { process } = this.#running(id);
-    if (await isAlive(process)) sendSignal(process.pid, signal);
+    if (isAlive(process)) sendSignal(process.pid, signal);
   }
 
   async pause(id: string): Promise<void> {
@@ -289,7 +300,7 @@ export class ConmonRuntime implements Runtime {
   async exec(spec: ExecSpec): Promise<ExecProcess> {
     this.#running(spec.containerId);
     const paths = this.#paths(spec.containerId);
-    const config = JSON.parse(await readFile(paths.config, 'utf8')) as OciConfig;
+    const config = JSON.parse(readFileSync(paths.config, 'utf8')) as OciConfig;
     return startExec({
       id: spec.id,
       containerId: spec.containerId,
@@ -301,7 +312,7 @@ export class ConmonRuntime implements Runtime {
     });
   }
 
-  processes(id: string): Promise<readonly number[]> {
+  async processes(id: string): Promise<readonly number[]> {
     return this.#cgroups.processes(id);
   }
 
@@ -328,7 +339,7 @@ export class ConmonRuntime implements Runtime {
     if (IpcMode === 'none') return null;
     if (IpcMode === 'host') return '/dev/shm';
     if (IpcMode === 'shareable') {
-      await mountShm(paths.shm, shmOptions(ShmSize));
+      mountShm(paths.shm, shmOptions(ShmSize));
       return paths.shm;
     }
     if (joinIpc === undefined) return undefined;
@@ -371,20 +382,20 @@ export class ConmonRuntime implements Runtime {
   /** How a process ended whose monitor is gone. */
   async #collectExit(id: string): Promise<Exit> {
     const { exit, run } = this.#paths(id);
-    const oomKilled = await this.#cgroups.oomKilled(id);
+    const oomKilled = this.#cgroups.oomKilled(id);
     if (!existsSync(exit)) {
       // The monitor died before its process, and the pipes of the process with it; or the machine did.
       await this.#kill(id);
-      await writeFile(exit, String(existsSync(run) ? KILLED : UNKNOWN));
+      writeFileSync(exit, String(existsSync(run) ? KILLED : UNKNOWN));
     }
-    const { mtimeNs } = await stat(exit, { bigint: true });
-    return { exitCode: Number(await readFile(exit, 'utf8')), oomKilled, at: rfc3339(mtimeNs) };
+    const { mtimeNs } = statSync(exit, { bigint: true });
+    return { exitCode: Number(readFileSync(exit, 'utf8')), oomKilled, at: rfc3339(mtimeNs) };
   }
 
   /** Kills every process of the container, frozen ones too, until there is none. */
   async #kill(id: string): Promise<void> {
     for (let waited = 0; waited < DYING; waited += 10) {
-      const pids = await this.#cgroups.processes(id);
+      const pids = this.#cgroups.processes(id);
       if (pids.length === 0) return;
       for (const pid of pids) sendSignal(pid, SIGKILL);
       await this.#cgroups.thaw(id);
