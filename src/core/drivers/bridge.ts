@@ -4,6 +4,7 @@ import type { FirewallOptions, Place } from '../firewall/layout.ts';
 import type { Family } from '../firewall/rule.ts';
 import type { PortBinding } from '../network/endpoint.ts';
 import type { BridgeSettings, NetworkRecord } from '../network/network.ts';
+import { desired } from '../plan/desired.ts';
 import type { AddressObject, Desired, HostObject } from '../plan/object.ts';
 import { endpointOwner, networkOwner } from '../plan/owner.ts';
 import type { Driver } from './driver.ts';
@@ -16,7 +17,7 @@ function networkObjects(network: NetworkRecord, options: FirewallOptions): Desir
   if (!bridge) return [];
   const owner = networkOwner(network);
   const objects: Desired[] = [];
-  const want = (why: string, ...wanted: HostObject[]) => objects.push(...wanted.map((its) => ({ ...its, owner, why })));
+  const want = (why: string, ...wanted: HostObject[]) => objects.push(...wanted.map((its) => desired(its, owner, why)));
 
   if (bridge.foreign) {
     const why = `The bridge that containers of ${network.name} are plugged into. It was there before: it is only brought up.`;
@@ -95,7 +96,7 @@ function endpointObjects(place: Place, options: FirewallOptions): Desired[] {
   const namespace = endpoint.sandboxId;
   const link = endpoint.interfaceName;
   const objects: Desired[] = [];
-  const want = (why: string, ...wanted: HostObject[]) => objects.push(...wanted.map((its) => ({ ...its, owner, why })));
+  const want = (why: string, ...wanted: HostObject[]) => objects.push(...wanted.map((its) => desired(its, owner, why)));
 
   want(`The cable between ${containerName} (its ${link}) and the bridge of ${network.name}.`, {
     kind: 'link',

@@ -2,6 +2,7 @@
 import type { Place } from '../firewall/layout.ts';
 import { isParentDriver } from '../network/parent.ts';
 import type { NetworkRecord } from '../network/network.ts';
+import { desired } from '../plan/desired.ts';
 import type { Desired, HostObject } from '../plan/object.ts';
 import { endpointOwner, networkOwner } from '../plan/owner.ts';
 import type { Driver } from './driver.ts';
@@ -40,5 +41,5 @@ function endpointObjects(place: Place): Desired[] {
     up: true,
   };
   const why = `The place of ${containerName} on the network of ${parent.parent}, as a machine of its own.`;
-  return [{ ...link, owner: endpointOwner(place), why }, ...interior(place)];
+  return [desired(link, endpointOwner(place), why), ...interior(place)];
 }

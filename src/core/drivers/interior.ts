@@ -3,6 +3,7 @@ import { printAddress } from '../address/address.ts';
 import { broadcastAddress, parseCidr } from '../address/prefix.ts';
 import type { Place } from '../firewall/layout.ts';
 import { parseEndpointOptions } from '../network/endpoint-options.ts';
+import { desired } from '../plan/desired.ts';
 import type { AddressObject, Desired, HostObject, Namespace, SysctlObject } from '../plan/object.ts';
 import { endpointOwner } from '../plan/owner.ts';
 
@@ -12,7 +13,7 @@ export function interior(place: Place): Desired[] {
   const namespace = endpoint.sandboxId;
   const link = endpoint.interfaceName;
   const objects: Desired[] = [];
-  const want = (why: string, ...wanted: HostObject[]) => objects.push(...wanted.map((its) => ({ ...its, owner, why })));
+  const want = (why: string, ...wanted: HostObject[]) => objects.push(...wanted.map((its) => desired(its, owner, why)));
 
   const own = [endpoint.ipv4, endpoint.ipv6, ...endpoint.linkLocalAddresses].filter((its) => its !== '');
   if (own.some((its) => its.includes(':'))) {

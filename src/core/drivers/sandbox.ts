@@ -1,6 +1,7 @@
 import { isPredefined } from '../network/predefined.ts';
 import type { SandboxRecord } from '../network/endpoint.ts';
 import type { Place } from '../firewall/layout.ts';
+import { desired } from '../plan/desired.ts';
 import type { Desired, HostObject, Owner } from '../plan/object.ts';
 
 /**
@@ -12,7 +13,7 @@ export function sandboxObjects(sandbox: SandboxRecord, containerName: string, pl
   const owner: Owner = { kind: 'sandbox', id: sandbox.id, name: containerName };
   const namespace = sandbox.id;
   const objects: Desired[] = [];
-  const want = (why: string, wanted: HostObject) => objects.push({ ...wanted, owner, why });
+  const want = (why: string, wanted: HostObject) => objects.push(desired(wanted, owner, why));
   const disableIpv6 = (link: string, value: '0' | '1'): HostObject => ({
     kind: 'sysctl',
     namespace,

@@ -76,7 +76,7 @@ export function cables(all: ReadonlyMap<string, readonly ReadLink[]>): Map<strin
       const other = otherEnd(name, own, all);
       if (!other) return [own.link.name, own.link];
       const role = own.link.type === 'veth' ? 'peer' : 'parent';
-      return [own.link.name, { ...own.link, [role]: other }];
+      return [own.link.name, Object.assign({}, own.link, { [role]: other })];
     });
     placed.set(name, new Map(its));
   }

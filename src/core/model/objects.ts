@@ -143,8 +143,8 @@ function addLink(object: LinkObject, draft: (name: string) => Draft): void {
       const place = { namespace: peer.namespace, link: peer.name };
       const known = peer.name !== '';
       links.set(name, {
-        ...common,
         type: 'veth',
+        ...common,
         ...(master !== undefined && { master }),
         ...(hairpin !== undefined && { hairpin }),
         ...(known && { peer: place }),
@@ -164,16 +164,16 @@ function addLink(object: LinkObject, draft: (name: string) => Draft): void {
     case 'macvlan':
     case 'ipvlan':
       links.set(name, {
-        ...common,
         type: object.type,
         mode: object.mode,
+        ...common,
         ...(object.parent !== '' && { parent: { namespace: ROOT, link: object.parent } }),
       });
       return;
     default:
       links.set(name, {
-        ...common,
         type: object.type,
+        ...common,
         ...('parent' in object && object.parent !== undefined && { parent: { namespace, link: object.parent } }),
       });
   }

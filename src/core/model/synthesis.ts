@@ -1,6 +1,6 @@
 /** What the kernel adds by itself to addresses: the local table, broadcast routes, the connected subnet. */
 import { parseAddress, type Address } from '../address/address.ts';
-import { broadcastAddress, parsePrefix, prefixOf } from '../address/prefix.ts';
+import { broadcastAddress, parsePrefix, prefixOf, type Prefix } from '../address/prefix.ts';
 import type { InterfaceAddress } from './linux.ts';
 import type { Link } from './link.ts';
 import { LOCAL, MAIN, type Route } from './route.ts';
@@ -11,13 +11,20 @@ const whole = (address: Address) => prefixOf(address, address.version === 4 ? 32
 export function localRoutes(addresses: readonly InterfaceAddress[], links: ReadonlyMap<string, Link>): Route[] {
   const routes: Route[] = [];
   for (const { link, address, prefix, broadcast } of addresses) {
-    const local = { table: LOCAL, link, metric: 0, source: address } as const;
-    routes.push({ ...local, type: 'local', to: whole(address) });
+    const local = (type: 'local' | 'broadcast', to: Prefix): Route => ({
+      table: LOCAL,
+      type,
+      to,
+      link,
+      metric: 0,
+      source: address,
+    });
+    routes.push(local('local', whole(address)));
     const isLoopback = links.get(link)?.type === 'loopback';
     // Loopback has all of its subnet for itself.
-    if (isLoopback && prefix.length < 32 && address.version === 4) routes.push({ ...local, type: 'local', to: prefix });
+    if (isLoopback && prefix.length < 32 && address.version === 4) routes.push(local('local', prefix));
     const last = broadcast ?? broadcastAddress(prefix);
-    if (last && address.version === 4) routes.push({ ...local, type: 'broadcast', to: whole(last) });
+    if (last && address.version === 4) routes.push(local('broadcast', whole(last)));
   }
   for (const { name, type, up } of links.values()) {
     if (!up || type === 'loopback') continue;

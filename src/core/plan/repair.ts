@@ -3,6 +3,7 @@ import { arrange } from './arrange.ts';
 import { fits, needsReplacing } from './compare.ts';
 import { groupBy } from './group.ts';
 import { chainKey, containers, key, keysOf, nftSetKey } from './key.ts';
+import { desired } from './desired.ts';
 import {
   type ChainObject,
   type Desired,
@@ -107,7 +108,7 @@ function keptForUsers(observed: readonly KernelObject[], ours: ReadonlyMap<strin
 /** What was found, with the reason that it was once made for. */
 function withReason<T extends KernelObject>(found: T, known: object | undefined): Desired<T> {
   const reason = known && 'owner' in known && 'why' in known ? (known as Reason) : LEFT_OVER;
-  return { ...found, owner: reason.owner, why: reason.why };
+  return desired(found, reason.owner, reason.why);
 }
 
 function repairChains(

@@ -17,6 +17,7 @@ import {
   jump,
   not,
   outOf,
+  type Plain,
   protocol,
   RETURN,
   Sheet,
@@ -70,7 +71,7 @@ class NetworkRules {
   internal(): void {
     const { name } = this.#bridge;
     // IPv6 has link-local addresses besides the subnet: what stays on the bridge is none of this rule's business.
-    const elsewhere = (link: Match) => (this.#sheet.family === 'ip6' ? [not(link)] : []);
+    const elsewhere = (link: Plain) => (this.#sheet.family === 'ip6' ? [not(link)] : []);
     for (const subnet of this.#subnets) {
       this.#head(
         STAGE_1,

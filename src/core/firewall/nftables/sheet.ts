@@ -1,3 +1,4 @@
+import { desired } from '../../plan/desired.ts';
 import type { Desired, NftElementObject, NftObject, NftValue, Owner } from '../../plan/object.ts';
 import { key } from '../../plan/key.ts';
 import type { NftBase, NftRule } from '../nft/ruleset.ts';
@@ -59,7 +60,7 @@ export class Sheet {
 
   #put(object: NftObject, why: string): void {
     const its = key(object);
-    if (!this.#objects.has(its)) this.#objects.set(its, { ...object, owner: this.#owner, why });
+    if (!this.#objects.has(its)) this.#objects.set(its, desired(object, this.#owner, why));
   }
 }
 

@@ -1,5 +1,5 @@
 /** The routing decision: rules choose a table, the longest prefix in it wins, then the lowest metric. */
-import type { Address, Version, Words } from '../../address/address.ts';
+import type { Address, Version } from '../../address/address.ts';
 import { containsAddress } from '../../address/prefix.ts';
 import type { LinuxNamespace } from '../linux.ts';
 import { LOCAL, type Route, type RoutingRule } from '../route.ts';
@@ -26,15 +26,41 @@ export type RoutingResult =
 
 type Ask = (fact: Fact) => boolean;
 
-interface Table {
-  /** Prefix lengths in use, the longest first. */
-  readonly lengths: number[];
-  readonly byLength: Map<number, Map<string | number, Route[]>>;
+/** The routes to prefixes of one length, by the bits that count; of one prefix, those of lower metric first. */
+interface Prefixes {
+  readonly length: number;
+  readonly routes: Map<string | number, Route[]>;
 }
 
-function maskedKey(words: Words, length: number, bits: number): string | number {
-  if (bits === 32) return length === 0 ? 0 : (words[3] & (0xffffffff << (32 - length))) >>> 0;
-  let left = length + 128 - bits;
+/** The longest prefixes first. */
+type Table = readonly Prefixes[];
+
+function tableOf(routes: readonly Route[]): Table {
+  const table = new Map<number, Prefixes>();
+  for (const route of routes) {
+    const { address, length } = route.to;
+    let prefixes = table.get(length);
+    if (!prefixes) table.set(length, (prefixes = { length, routes: new Map() }));
+    const key = maskedKey(address, length);
+    const others = prefixes.routes.get(key);
+    if (others) insert(others, route);
+    else prefixes.routes.set(key, [route]);
+  }
+  return [...table.values()].sort((a, b) => b.length - a.length);
+}
+
+/** Those of one metric stay in the order in which they were given. */
+function insert(routes: Route[], route: Route): void {
+  let at = routes.length;
+  while (at > 0 && routes[at - 1]!.metric > route.metric) at -= 1;
+  routes.splice(at, 0, route);
+}
+
+/** The bits of an address that count for a prefix of that length. */
+function maskedKey({ version, words }: Address, length: number): string | number {
+  // A signed number: V8 keeps an unsigned one above 2^31 as an object.
+  if (version === 4) return length === 0 ? 0 : words[3] & (0xffffffff << (32 - length));
+  let left = length;
   let key = '';
   for (const word of words) {
     const take = left <= 0 ? 0 : left >= 32 ? 0xffffffff : (0xffffffff << (32 - left)) >>> 0;
@@ -46,34 +72,24 @@ function maskedKey(words: Words, length: number, bits: number): string | number 
 
 /** The forwarding information base of one namespace. */
 export class Fib {
-  readonly #tables = new Map<string, Table>();
+  /** Each is put in order when it is first asked. */
+  readonly #tables: Readonly<Record<Version, Map<number, Table>>> = { 4: new Map(), 6: new Map() };
   readonly #namespace: LinuxNamespace;
 
   constructor(namespace: LinuxNamespace) {
     this.#namespace = namespace;
-    for (const route of namespace.routes) this.#add(route);
-    for (const table of this.#tables.values()) {
-      table.lengths.sort((a, b) => b - a);
-      for (const prefixes of table.byLength.values()) {
-        for (const routes of prefixes.values()) routes.sort((a, b) => a.metric - b.metric);
-      }
-    }
   }
 
-  #add(route: Route): void {
-    const { version, words } = route.to.address;
-    const name = `${version} ${route.table}`;
-    let table = this.#tables.get(name);
-    if (!table) this.#tables.set(name, (table = { lengths: [], byLength: new Map() }));
-    let prefixes = table.byLength.get(route.to.length);
-    if (!prefixes) {
-      table.byLength.set(route.to.length, (prefixes = new Map()));
-      table.lengths.push(route.to.length);
+  #table(version: Version, number: number): Table {
+    const tables = this.#tables[version];
+    let table = tables.get(number);
+    if (!table) {
+      const its = this.#namespace.routes.filter(
+        (route) => route.table === number && route.to.address.version === version,
+      );
+      tables.set(number, (table = tableOf(its)));
     }
-    const key = maskedKey(words, route.to.length, version === 4 ? 32 : 128);
-    const routes = prefixes.get(key);
-    if (routes) routes.push(route);
-    else prefixes.set(key, [route]);
+    return table;
   }
 
   /** What kind of address it is to the local table, as `-m addrtype` and `fib daddr type` see it. */
@@ -126,12 +142,9 @@ export class Fib {
   }
 
   #longest(table: number, key: RoutingKey): Route | undefined {
-    const { version, words } = key.destination;
-    const its = this.#tables.get(`${version} ${table}`);
-    if (!its) return undefined;
-    for (const length of its.lengths) {
-      const routes = its.byLength.get(length)!.get(maskedKey(words, length, version === 4 ? 32 : 128));
-      const route = routes?.find((candidate) => this.#usable(candidate, key));
+    for (const { length, routes } of this.#table(key.destination.version, table)) {
+      const its = routes.get(maskedKey(key.destination, length));
+      const route = its?.find((candidate) => this.#usable(candidate, key));
       if (route) return route;
     }
     return undefined;

@@ -110,6 +110,11 @@ export function equals(value: NftValue, json: Json): boolean | undefined {
     if ('concat' in json && Array.isArray(json['concat'])) {
       if (value.kind !== 'concat') return undefined;
       const parts = json['concat'] as readonly Json[];
+      // Of elements by the thousand nearly all differ in a number, and their addresses are never read.
+      for (const [index, part] of value.parts.entries()) {
+        const wanted = parts[index];
+        if (part.kind === 'number' && typeof wanted === 'number' && wanted !== part.number) return false;
+      }
       let all: boolean | undefined = true;
       for (const [index, part] of value.parts.entries()) {
         const one = equals(part, parts[index] ?? null);

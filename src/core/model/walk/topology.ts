@@ -13,33 +13,31 @@ export interface Segment {
 
 const id = ({ namespace, link }: LinkPlace) => `${namespace}\0${link}`;
 
+type Places = ReadonlyMap<string, readonly LinkPlace[]>;
+
 export class Topology {
   readonly #linux: Linux;
-  readonly #ports = new Map<string, LinkPlace[]>();
-  readonly #children = new Map<string, LinkPlace[]>();
+  /** By namespace, then by bridge: most namespaces are never come to. */
+  readonly #ports = new Map<string, Places>();
+  #children: Places | undefined;
   readonly #segments = new Map<string, Segment>();
 
   constructor(linux: Linux) {
     this.#linux = linux;
-    for (const namespace of linux.namespaces.values()) {
-      for (const link of namespace.links.values()) {
-        const place = { namespace: namespace.name, link: link.name };
-        if (link.master !== undefined) push(this.#ports, id({ ...place, link: link.master }), place);
-        if (link.parent) push(this.#children, id(link.parent), place);
-      }
-    }
   }
 
   link(place: LinkPlace): Link | undefined {
     return this.#linux.namespaces.get(place.namespace)?.links.get(place.link);
   }
 
-  ports(bridge: LinkPlace): readonly LinkPlace[] {
-    return this.#ports.get(id(bridge)) ?? [];
+  ports({ namespace, link }: LinkPlace): readonly LinkPlace[] {
+    let its = this.#ports.get(namespace);
+    if (!its) this.#ports.set(namespace, (its = portsOf(this.#linux.namespaces.get(namespace))));
+    return its.get(link) ?? [];
   }
 
   children(parent: LinkPlace): readonly LinkPlace[] {
-    return this.#children.get(id(parent)) ?? [];
+    return (this.#children ??= childrenOf(this.#linux)).get(id(parent)) ?? [];
   }
 
   /** What a frame reaches that goes out of `place`, itself left out. */
@@ -122,6 +120,26 @@ function has(namespace: LinuxNamespace, address: Address): boolean {
   return namespace.addresses.some(
     (own) => equalAddresses(own.address, address) && namespace.links.get(own.link)?.type !== 'loopback',
   );
+}
+
+/** The ports of a namespace's bridges, by their names. */
+function portsOf(namespace: LinuxNamespace | undefined): Places {
+  const ports = new Map<string, LinkPlace[]>();
+  for (const { name, master } of namespace?.links.values() ?? []) {
+    if (master !== undefined) push(ports, master, { namespace: namespace!.name, link: name });
+  }
+  return ports;
+}
+
+/** What stands on a link may be in any namespace. */
+function childrenOf({ namespaces }: Linux): Places {
+  const children = new Map<string, LinkPlace[]>();
+  for (const namespace of namespaces.values()) {
+    for (const { name, parent } of namespace.links.values()) {
+      if (parent) push(children, id(parent), { namespace: namespace.name, link: name });
+    }
+  }
+  return children;
 }
 
 function push(map: Map<string, LinkPlace[]>, key: string, place: LinkPlace): void {
