@@ -1,14 +1,15 @@
-import { hostAddress } from '../../src/core/address/prefix.ts';
+import { hostAddress, prefixOf } from '../../src/core/address/prefix.ts';
 import { endpointObjects, engineObjects, networkObjects, sandboxObjects } from '../../src/core/drivers/drivers.ts';
 import { parseListing } from '../../src/core/firewall/parse.ts';
 import { network, OPTIONS, place, SANDBOX } from '../../src/core/firewall/records.fixture.ts';
-import { restoreScripts } from '../../src/core/firewall/restore.ts';
 import type { Backend } from '../../src/core/firewall/layout.ts';
 import type { TracePlace } from '../../src/core/insight/trace/place.ts';
+import { withReasons } from '../../src/core/insight/trace/reasons.ts';
 import { trace } from '../../src/core/insight/trace/trace.ts';
 import type { Linux } from '../../src/core/model/linux.ts';
 import { linuxFromObjects, type NamespaceFacts } from '../../src/core/model/objects.ts';
-import { prefixOf } from '../../src/core/address/prefix.ts';
+import { printNamespace } from '../../src/core/model/print/texts.ts';
+import { linuxFromTexts, type NamespaceTexts } from '../../src/core/model/texts.ts';
 import { parseAddress } from '../../src/core/address/address.ts';
 import type { Desired } from '../../src/core/plan/object.ts';
 import { timed, type Work } from '../work.ts';
@@ -19,15 +20,16 @@ const FIRST = 10_000;
 const LINES = 20_000;
 const ROUNDS = 10;
 
-/** A host with that many networks, each with a container that publishes some ports. */
+/** A host with that many networks, each with a container that publishes some ports, as its tools print it. */
 interface Host {
-  readonly objects: readonly Desired[];
+  readonly desired: readonly Desired[];
   readonly places: readonly TracePlace[];
+  readonly texts: ReadonlyMap<string, NamespaceTexts>;
 }
 
 function makeHost(backend: Backend): Host {
   const options = { ...OPTIONS, backend };
-  const objects: Desired[] = [...engineObjects(options)];
+  const desired: Desired[] = [...engineObjects(options)];
   const places: TracePlace[] = [];
   for (let index = 0; index < NETWORKS; index++) {
     const subnet = `10.${index >> 8}.${index & 255}`;
@@ -36,7 +38,7 @@ function makeHost(backend: Backend): Host {
     const ports = Array.from({ length: PORTS_EACH }, (_, at) => `${FIRST + index * PORTS_EACH + at}:${1000 + at}`);
     const here = place(`c${index}`, its, `${subnet}.2/24`, ports, { bindingSequence: index });
     const { endpoint, containerName } = here;
-    objects.push(
+    desired.push(
       ...networkObjects(its, options),
       ...sandboxObjects({ ...SANDBOX, id: endpoint.sandboxId }, containerName, [here]),
       ...endpointObjects(here, options),
@@ -49,43 +51,36 @@ function makeHost(backend: Backend): Host {
       addresses: [{ network: name, address }],
     });
   }
-  return { objects, places };
+  return { desired, places, texts: print(desired, places) };
 }
 
-/** As it was read just now: nothing of it is made ready. */
-function readModel({ objects, places }: Host): Linux {
-  const [address, via] = [parseAddress('198.51.100.2')!, parseAddress('198.51.100.1')!];
-  const to = prefixOf(parseAddress('0.0.0.0')!, 0);
-  return linuxFromObjects(
-    objects,
-    new Map<string, NamespaceFacts>([
-      [
-        'host',
-        {
-          links: [
-            { name: 'lo', type: 'loopback', up: true, mtu: 65_536 },
-            { name: 'eth0', type: 'other', up: true, mtu: 1500 },
-          ],
-          addresses: [{ link: 'eth0', address, prefix: prefixOf(address, 24) }],
-          routes: [{ table: 254, type: 'unicast', to, via, link: 'eth0', metric: 0 }],
-        },
-      ],
-      // Who listens is taken for granted.
-      ...places.map(({ namespace }) => [namespace, { unknown: ['sockets'] }] as const),
-    ]),
-  );
+function print(desired: readonly Desired[], places: readonly TracePlace[]): ReadonlyMap<string, NamespaceTexts> {
+  const linux = linuxFromObjects(desired, new Map([['host', UPLINK]]));
+  const inside = places.map(({ namespace }) => {
+    // Who listens is taken for granted.
+    const { sockets: _, ...texts } = printNamespace(linux, namespace);
+    return [namespace, texts] as const;
+  });
+  return new Map([['host', printNamespace(linux, 'host')], ...inside]);
 }
 
-/** What iptables-save prints of the host, cut at a table's end or not. */
-function save({ objects }: Host): string {
-  const steps = objects.flatMap((object) =>
-    object.kind === 'rule' || object.kind === 'chain' ? [{ op: 'add', object } as const] : [],
-  );
-  const text = restoreScripts(steps)
-    .filter(({ family }) => family === 'ip')
-    .map((script) => script.text)
-    .join('');
-  return text.split('\n').slice(0, LINES).join('\n');
+const [ADDRESS, GATEWAY] = [parseAddress('198.51.100.2')!, parseAddress('198.51.100.1')!];
+const ANYWHERE = prefixOf(parseAddress('0.0.0.0')!, 0);
+
+const UPLINK: NamespaceFacts = {
+  links: [
+    { name: 'lo', type: 'loopback', up: true, mtu: 65_536 },
+    { name: 'eth0', type: 'other', up: true, mtu: 1500 },
+  ],
+  addresses: [{ link: 'eth0', address: ADDRESS, prefix: prefixOf(ADDRESS, 24) }],
+  routes: [{ table: 254, type: 'unicast', to: ANYWHERE, via: GATEWAY, link: 'eth0', metric: 0 }],
+};
+
+/** As the daemon has it when it is asked: read just now, each of its rules with the reason for it. */
+function readModel({ texts, desired }: Host): Linux {
+  const { linux, problems } = linuxFromTexts(texts);
+  if (problems.length > 0) throw new Error(problems.map(({ part, message }) => `${part}: ${message}`).join('\n'));
+  return withReasons(linux, desired);
 }
 
 export const insight: Work = {
@@ -106,7 +101,7 @@ export const insight: Work = {
       note(`trace over ${NETWORKS} networks, ${NETWORKS * PORTS_EACH} ports`, 'ms', await timed(traced));
     });
     const [classic] = hosts;
-    const text = save(classic!.host);
+    const text = classic!.host.texts.get('host')!.iptables!.split('\n').slice(0, LINES).join('\n');
     await bench.rounds([classic!], ROUNDS, async (_, note) => {
       const parsed = async (): Promise<void> => void parseListing(text, 'ip');
       note(`parse of a save of ${LINES} lines`, 'ms', await timed(parsed));
