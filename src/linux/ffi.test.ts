@@ -1,10 +1,11 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { constants } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { close, connect, describeErrno, sendAside, socket } from './ffi.ts';
+import { close, connect, describeErrno, sendAside, socket, withoutSignals } from './ffi.ts';
 import { socketAddress } from './socket.ts';
 
 const { EAGAIN, EEXIST, EINPROGRESS } = constants.errno;
@@ -24,6 +25,15 @@ test('a call that fails throws, with its name', () => {
   expect(() => close(-1)).toThrow(
     expect.objectContaining({ syscall: 'close', code: 'EBADF', message: 'Bad file descriptor' }) as Error,
   );
+});
+
+test('without signals a thread gets none, and afterwards those it got before', () => {
+  const blocked = () => /^SigBlk:\s*(\w+)$/m.exec(readFileSync('/proc/thread-self/status', 'utf8'))?.[1];
+  const before = blocked();
+  // SIGKILL (9) and SIGSTOP (19) cannot be, and the C library keeps 32 and 33 for itself.
+  expect(withoutSignals(blocked)).toBe('fffffffe7ffbfeff');
+  expect(() => withoutSignals(() => close(-1))).toThrow('Bad file descriptor');
+  expect(blocked()).toBe(before);
 });
 
 test('what is sent aside is kept until it is sent, though nobody refers to it', async () => {

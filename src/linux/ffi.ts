@@ -127,6 +127,28 @@ export function waitForExit(pid: number): string {
   return Object.entries(constants.signals).find(([, number]) => number === status)?.[0] ?? `signal ${status}`;
 }
 
+const SIG_SETMASK = 2;
+/** A sigset_t. */
+const SIGNALS = 128;
+const signalMask = libc.func('int pthread_sigmask(int how, const void *set, _Out_ void *before)') as (
+  how: number,
+  set: Uint8Array,
+  before: Uint8Array | null,
+) => number;
+/**
+ * Calls what cannot cope with a signal: the thread gets none meanwhile. Children that end send them all the
+ * time, and a system call that one interrupts may fail though it has done its work.
+ */
+export function withoutSignals<T>(run: () => T): T {
+  const before = new Uint8Array(SIGNALS);
+  signalMask(SIG_SETMASK, new Uint8Array(SIGNALS).fill(255), before);
+  try {
+    return run();
+  } finally {
+    signalMask(SIG_SETMASK, before, null);
+  }
+}
+
 export const setns: (fd: number, type: number) => number = systemCall('int setns(int fd, int type)');
 export const unshare: (flags: number) => number = systemCall('int unshare(int flags)');
 export const close: (fd: number) => number = systemCall('int close(int fd)');
@@ -222,6 +244,10 @@ export const sendto: (
 );
 /** Returns the number of bytes received; with MSG_TRUNC the datagram's whole size. */
 export const recv: (fd: number, data: Bytes, length: number, flags: number) => number = systemCall(
+  'intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)',
+);
+/** `recv` that gives -errno: with MSG_DONTWAIT -EAGAIN if nothing has come. */
+export const tryRecv: (fd: number, data: Bytes, length: number, flags: number) => number = attempt(
   'intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)',
 );
 

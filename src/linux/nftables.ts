@@ -1,6 +1,6 @@
 /** nftables through its own library, in process: a transaction costs a fraction of a process's start. */
 import { constants } from 'node:os';
-import { callAside, describeErrno, loadLibrary } from './ffi.ts';
+import { callAside, describeErrno, loadLibrary, withoutSignals } from './ffi.ts';
 import { withNamespace } from './namespace.ts';
 
 const NFT_CTX_DEFAULT = 0;
@@ -104,7 +104,8 @@ export class Nftables {
     const nft = (library ??= load());
     const context = (this.#context ??= open(nft));
     nft.setDryRun(context, dry);
-    const status = nft.run(context, text);
+    // Interrupted while it looks for the kernel's refusals, the library reports a failure of what was done.
+    const status = withoutSignals(() => nft.run(context, text));
     return { failed: status !== 0, output: nft.output(context), error: nft.error(context) };
   }
 

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { concat, pack, readU16, u32 } from '../bytes.ts';
 import * as ffi from '../ffi.ts';
 import {
@@ -10,6 +11,8 @@ import {
   NLM_F_REQUEST,
   type Message,
 } from './message.ts';
+
+const { EAGAIN, ENOBUFS } = constants.errno;
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
@@ -188,14 +191,11 @@ export class NetlinkMonitor {
   /** Gives the length of each datagram that is in the buffer; says whether some were lost. */
   #take(datagram: (length: number) => void): boolean {
     for (let lost = false; ;) {
-      try {
-        datagram(ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT));
-      } catch (error) {
-        const code = error instanceof ffi.SystemError ? error.code : '';
-        if (code === 'EAGAIN') return lost;
-        if (code !== 'ENOBUFS') throw error;
-        lost = true;
-      }
+      const length = ffi.tryRecv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT);
+      if (length >= 0) datagram(length);
+      else if (length === -EAGAIN) return lost;
+      else if (length === -ENOBUFS) lost = true;
+      else throw ffi.systemError('recv', -length);
     }
   }
 
