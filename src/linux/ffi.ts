@@ -111,6 +111,79 @@ export function callAside(call: CFunction, values: readonly unknown[], done = ()
 
 type Bytes = Uint8Array;
 
+/** Declares a C function that returns an errno value, 0 if it succeeds. It is looked up at its first call. */
+function errnoCall(declaration: string): (...args: readonly unknown[]) => void {
+  const name = /(\w+)\(/.exec(declaration)?.[1] ?? declaration;
+  let call: ((...args: readonly unknown[]) => unknown) | undefined;
+  return (...args) => {
+    call ??= libc.func(declaration);
+    const errno = Number(call(...args));
+    if (errno !== 0) throw systemError(name, errno);
+  };
+}
+
+interface SpawnAttributes {
+  init(attributes: Bytes): void;
+  destroy(attributes: Bytes): void;
+  setFlags(attributes: Bytes, flags: number): void;
+  setDefaultSignals(attributes: Bytes, signals: Bytes): void;
+  setSignalMask(attributes: Bytes, signals: Bytes): void;
+}
+
+/** What a process to be started is: a posix_spawnattr_t. */
+export const spawnAttributes: SpawnAttributes = {
+  init: errnoCall('int posix_spawnattr_init(_Inout_ void *attributes)'),
+  destroy: errnoCall('int posix_spawnattr_destroy(_Inout_ void *attributes)'),
+  setFlags: errnoCall('int posix_spawnattr_setflags(_Inout_ void *attributes, short flags)'),
+  setDefaultSignals: errnoCall('int posix_spawnattr_setsigdefault(_Inout_ void *attributes, const void *signals)'),
+  setSignalMask: errnoCall('int posix_spawnattr_setsigmask(_Inout_ void *attributes, const void *signals)'),
+};
+
+interface SpawnActions {
+  init(actions: Bytes): void;
+  destroy(actions: Bytes): void;
+  changeDirectory(actions: Bytes, path: string): void;
+  duplicate(actions: Bytes, from: number, to: number): void;
+  open(actions: Bytes, fd: number, path: string, flags: number, mode: number): void;
+}
+
+/** What it does before its program: a posix_spawn_file_actions_t. */
+export const spawnActions: SpawnActions = {
+  init: errnoCall('int posix_spawn_file_actions_init(_Inout_ void *actions)'),
+  destroy: errnoCall('int posix_spawn_file_actions_destroy(_Inout_ void *actions)'),
+  changeDirectory: errnoCall('int posix_spawn_file_actions_addchdir_np(_Inout_ void *actions, const char *path)'),
+  duplicate: errnoCall('int posix_spawn_file_actions_adddup2(_Inout_ void *actions, int from, int to)'),
+  open: errnoCall(
+    'int posix_spawn_file_actions_addopen(_Inout_ void *actions, int fd, const char *path, int flags, int mode)',
+  ),
+};
+
+const closeFrom = errnoCall('int posix_spawn_file_actions_addclosefrom_np(_Inout_ void *actions, int from)');
+/** Lets it close all files from that number on, where the C library can tell it to (glibc since 2.34). */
+export function closeFilesFrom(actions: Bytes, from: number): void {
+  try {
+    closeFrom(actions, from);
+  } catch (error) {
+    if (error instanceof SystemError) throw error;
+  }
+}
+
+const posixSpawn = errnoCall(
+  'int posix_spawn(_Out_ int *pid, const char *path, const void *actions, const void *attributes, const char **words, const char **environment)',
+);
+/** Starts a process and gives its pid. */
+export function spawn(
+  path: string,
+  actions: Bytes,
+  attributes: Bytes,
+  words: readonly string[],
+  environment: readonly string[],
+): number {
+  const pid = new Int32Array(1);
+  posixSpawn(pid, path, actions, attributes, [...words, null], [...environment, null]);
+  return pid[0]!;
+}
+
 const P_PID = 1;
 const WEXITED = 4;
 /** Leaves the process for Node to reap. */
@@ -147,6 +220,13 @@ export function withoutSignals<T>(run: () => T): T {
   } finally {
     signalMask(SIG_SETMASK, before, null);
   }
+}
+
+const WNOHANG = 1;
+const waitpid = attempt('int waitpid(int pid, void *status, int options)');
+/** Takes a child off the kernel's list of processes. False: it has not ended yet. */
+export function tryReap(pid: number): boolean {
+  return waitpid(pid, null, WNOHANG) !== 0;
 }
 
 export const setns: (fd: number, type: number) => number = systemCall('int setns(int fd, int type)');

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readSync, writeSync } from 'node:fs';
 import type { Family } from '../core/firewall/rule.ts';
 import * as ffi from './ffi.ts';
+import { openPipe } from './pipe.ts';
 
 const TOOL: Readonly<Record<Family, string>> = { ip: 'iptables-restore', ip6: 'ip6tables-restore' };
 
@@ -44,8 +45,6 @@ export class Iptables {
   }
 }
 
-const O_CLOEXEC = 0o2000000;
-
 /**
  * Bytes of a comment that the tool says again: twice what its C library keeps back of what it writes into
  * a pipe, so that the beginning is not kept, whatever was before.
@@ -70,14 +69,14 @@ class Conversation {
 
   constructor(tool: string) {
     this.#tool = tool;
-    const [itsInput, input] = pipe();
-    const [output, itsOutput] = pipe();
-    this.#input = input;
-    this.#output = output;
+    const [input, output] = [openPipe(), openPipe()];
+    this.#input = input.write;
+    this.#output = output.read;
     try {
-      this.#process = spawn(tool, ['--noflush', '--wait', '--verbose'], { stdio: [itsInput, itsOutput, itsOutput] });
+      const stdio = [input.read, output.write, output.write];
+      this.#process = spawn(tool, ['--noflush', '--wait', '--verbose'], { stdio });
     } finally {
-      for (const fd of [itsInput, itsOutput]) ffi.close(fd);
+      for (const fd of [input.read, output.write]) ffi.close(fd);
     }
     // It ends with its input: nobody need wait for it.
     this.#process.unref();
@@ -148,13 +147,6 @@ class Conversation {
 }
 
 const LINE = /(\bline:? )(\d+)/i;
-
-/** The end to read from, and the one to write to. */
-function pipe(): readonly [number, number] {
-  const ends = new Int32Array(2);
-  ffi.pipe2(ends, O_CLOEXEC);
-  return [ends[0]!, ends[1]!];
-}
 
 function read(fd: number, buffer: Uint8Array): number {
   for (;;) {

@@ -11,7 +11,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../../core/engine/clock.ts';
 import { type ExecProcess, type Input, type OutputChunk, RuntimeError } from '../../core/engine/runtime.ts';
-import * as ffi from '../../linux/ffi.ts';
+import { openPipe } from '../../linux/pipe.ts';
 import { makeNode } from '../../linux/mount.ts';
 import { execFailure } from './failure.ts';
 import { readIfPresent } from './files.ts';
@@ -22,8 +22,6 @@ import type { OciProcess } from './oci/config.ts';
 import { sendSignal } from './process.ts';
 import { AttachedInput } from './stdin.ts';
 import { TerminalSize } from './terminal.ts';
-
-const O_CLOEXEC = 0o2000000;
 
 /** How long output is waited for after its process has ended: its own children may hold the pipes for ever. */
 const LAST_OUTPUT = 500;
@@ -135,8 +133,8 @@ function terminalStreams(directory: string, stdin: boolean): Streams {
 }
 
 function pipeStreams(stdin: boolean, clock: Clock): Streams {
-  const [output, errors] = [pipe(), pipe()];
-  const source = stdin ? pipe() : undefined;
+  const [output, errors] = [openPipe(), openPipe()];
+  const source = stdin ? openPipe() : undefined;
   const sockets = [reader(output.read), reader(errors.read)] as const;
   const channel = new Channel<OutputChunk>(sourceOf(sockets));
   let open = sockets.length;
@@ -149,7 +147,7 @@ function pipeStreams(stdin: boolean, clock: Clock): Streams {
   }
   return {
     args: ['--log-path=passthrough'],
-    stdio: [source?.read ?? 'ignore', output.write, errors.write],
+    stdio: [source?.read ?? null, output.write, errors.write],
     channel,
     started: () => {
       for (const fd of [source?.read, output.write, errors.write]) if (fd !== undefined) closeSync(fd);
@@ -169,12 +167,6 @@ function closeWhenIdle(sockets: readonly Socket[], taken: () => boolean): void {
     else setTimeout(() => setImmediate(check, now), LAST_OUTPUT).unref();
   };
   check(-1);
-}
-
-function pipe(): { readonly read: number; readonly write: number } {
-  const fds = new Int32Array(2);
-  ffi.pipe2(fds, O_CLOEXEC);
-  return { read: fds[0] ?? -1, write: fds[1] ?? -1 };
 }
 
 function reader(fd: number): Socket {

@@ -6,10 +6,11 @@
  * messages (the pid, or why there is none), and it ends when the monitor has ended, its last file
  * written, however it ended. An engine that starts anew opens it again: no polling, nothing missed.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { makeNode } from '../../linux/mount.ts';
+import { openPipe } from '../../linux/pipe.ts';
+import { reap, startProcess } from '../../linux/spawn.ts';
 import { isMissing } from './files.ts';
 
 /** A pid or an exit code; below zero: a failure. */
@@ -18,17 +19,14 @@ export interface MonitorMessage {
   readonly message?: string;
 }
 
-/** No input and no output; what the monitor has to complain of before it is on its own. */
-const NOTHING = ['ignore', 'ignore', 'pipe'] as const;
-
 export interface MonitorStart {
   readonly program: string;
   readonly args: readonly string[];
   /** Its working directory. */
   readonly directory: string;
   readonly fifo: string;
-  /** File descriptors to use as standard streams; undefined: none. */
-  readonly stdio?: readonly ['ignore' | number, number, number];
+  /** File descriptors to use as standard streams; undefined: none, and what it complains of is its `failure`. */
+  readonly stdio?: readonly [number | null, number, number];
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -63,23 +61,33 @@ export class Monitor {
     makeNode(start.fifo, 'fifo', 0o600);
     // Open to read as well, so that the monitor can write even when no engine is there to listen.
     const writer = openSync(start.fifo, constants.O_RDWR);
-    let child: ChildProcess;
-    let monitor: Monitor;
+    const monitor = new Monitor(openSync(start.fifo, constants.O_RDONLY | constants.O_NONBLOCK));
+    const complaints = start.stdio ? undefined : monitor.#complaints();
     try {
-      monitor = new Monitor(openSync(start.fifo, constants.O_RDONLY | constants.O_NONBLOCK));
-      child = spawn(start.program, ['--sync', ...start.args], {
-        cwd: start.directory,
-        detached: true,
-        stdio: [...(start.stdio ?? NOTHING), writer],
-        env: { ...start.environment, _OCI_SYNCPIPE: '3', TZ: 'UTC0' },
+      const pid = startProcess({
+        program: start.program,
+        args: ['--sync', ...start.args],
+        directory: start.directory,
+        environment: { ...start.environment, _OCI_SYNCPIPE: '3', TZ: 'UTC0' },
+        files: [...(start.stdio ?? [null, null, complaints!]), writer],
       });
+      monitor.#socket.once('close', () => reap(pid));
+    } catch (error) {
+      monitor.#failure += `${start.program}: ${(error as Error).message}`;
     } finally {
       closeSync(writer);
+      if (complaints !== undefined) closeSync(complaints);
     }
-    child.on('error', (error) => (monitor.#failure += error.message));
-    child.stderr?.on('data', (block: Buffer) => (monitor.#failure += block.toString()));
-    child.unref();
     return monitor;
+  }
+
+  /** A pipe for its standard error, until it is on its own: gives the end to write to. */
+  #complaints(): number {
+    const { read, write } = openPipe();
+    const socket = new Socket({ fd: read, readable: true, writable: false }).unref();
+    socket.on('data', (block: Buffer) => (this.#failure += block.toString()));
+    socket.on('error', (error) => (this.#failure += error.message));
+    return write;
   }
 
   /** The monitor that an earlier engine started; undefined if it has ended. */
