@@ -3,8 +3,6 @@ import { endianness } from 'node:os';
 
 const LITTLE = endianness() === 'LE';
 
-const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
 /** A number and how it is stored; `be16` is in network byte order. */
 export type Field = readonly [value: number, size: 'u8' | 'u16' | 'u32' | 'be16'];
 
@@ -12,13 +10,15 @@ const SIZE = { u8: 1, u16: 2, u32: 4, be16: 2 } as const;
 
 /** A structure of the kernel's, without padding of its own: `pack([1, 'u8'], [2, 'u32'])` is 5 bytes. */
 export function pack(...fields: readonly Field[]): Uint8Array {
-  const bytes = new Uint8Array(fields.reduce((sum, [, size]) => sum + SIZE[size], 0));
-  const target = view(bytes);
+  let length = 0;
+  for (const [, size] of fields) length += SIZE[size];
+  const bytes = new Uint8Array(length);
   let at = 0;
   for (const [value, size] of fields) {
-    if (size === 'u8') target.setUint8(at, value);
-    else if (size === 'u32') target.setUint32(at, value, LITTLE);
-    else target.setUint16(at, value, size === 'u16' && LITTLE);
+    const isLittle = LITTLE && size !== 'be16';
+    const last = SIZE[size] - 1;
+    // By hand, as below: most of what is asked of the kernel is packed here.
+    for (let byte = 0; byte <= last; byte++) bytes[at + (isLittle ? byte : last - byte)] = value >>> (8 * byte);
     at += SIZE[size];
   }
   return bytes;

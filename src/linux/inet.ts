@@ -9,10 +9,13 @@ export type AddressFamily = typeof AF_INET | typeof AF_INET6;
 export const familyOf = (host: Uint8Array): AddressFamily => (host.length === 4 ? AF_INET : AF_INET6);
 
 function bytesOf(address: Address): Uint8Array {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  address.words.forEach((word, index) => view.setUint32(index * 4, word));
-  return bytes.subarray(16 - BITS[address.version] / 8);
+  const length = BITS[address.version] / 8;
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at++) {
+    const byte = 16 - length + at;
+    bytes[at] = address.words[byte >> 2]! >>> (24 - 8 * (byte & 3));
+  }
+  return bytes;
 }
 
 /** The bytes of an address in text. Throws TypeError if it is none. */

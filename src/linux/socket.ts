@@ -32,6 +32,9 @@ const RECEIVE_BUFFER = 1 << 20;
 /** Until a silent peer is asked whether it is there, and between two such questions (s): as docker-proxy's. */
 const KEEPALIVE = 15;
 
+const ON = u32(1);
+const KEEPALIVE_SECONDS = u32(KEEPALIVE);
+
 /** A whole sockaddr_in or sockaddr_in6. */
 export function socketAddress(address: string, port: number): Uint8Array {
   const host = hostBytes(address);
@@ -47,7 +50,7 @@ function open(type: number, protocol: number, address: Uint8Array, prepare: (fd:
   const fd = ffi.socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
   try {
     // `::` leaves the IPv4 side of the port to a socket of its own.
-    if (family === AF_INET6) ffi.setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, u32(1), 4);
+    if (family === AF_INET6) ffi.setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, ON, 4);
     prepare(fd);
   } catch (error) {
     ffi.close(fd);
@@ -59,7 +62,7 @@ function open(type: number, protocol: number, address: Uint8Array, prepare: (fd:
 function listening(protocol: number, address: string, port: number): number {
   const bytes = socketAddress(address, port);
   return open(SOCK_STREAM, protocol, bytes, (fd) => {
-    ffi.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, u32(1), 4);
+    ffi.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON, 4);
     ffi.bind(fd, bytes, bytes.length);
     ffi.listen(fd, BACKLOG);
   });
@@ -102,10 +105,10 @@ export function connectTcp(address: Uint8Array): number {
  * without a word is found out. What a listening socket accepts inherits it.
  */
 export function setStreamOptions(fd: number): void {
-  ffi.setsockopt(fd, SOL_TCP, TCP_NODELAY, u32(1), 4);
-  ffi.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, u32(1), 4);
-  ffi.setsockopt(fd, SOL_TCP, TCP_KEEPIDLE, u32(KEEPALIVE), 4);
-  ffi.setsockopt(fd, SOL_TCP, TCP_KEEPINTVL, u32(KEEPALIVE), 4);
+  ffi.setsockopt(fd, SOL_TCP, TCP_NODELAY, ON, 4);
+  ffi.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, ON, 4);
+  ffi.setsockopt(fd, SOL_TCP, TCP_KEEPIDLE, KEEPALIVE_SECONDS, 4);
+  ffi.setsockopt(fd, SOL_TCP, TCP_KEEPINTVL, KEEPALIVE_SECONDS, 4);
 }
 
 /** From now on closing the socket resets the connection, so that its peer sees an error and not the end of the data. */
