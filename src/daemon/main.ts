@@ -102,7 +102,7 @@ async function open(config: DaemonConfig, build: Build, log: Logger, closing: Cl
   closing.add('the engine', () => engine.close());
   const { images, volumes, clock } = ports;
   const { version } = build;
-  const snapshots = new HostSnapshots({ engine, settings, version, clock, gather });
+  const snapshots = new HostSnapshots({ engine, settings, version, clock, names: engine.directory, gather });
   await serve(
     { engine, images, volumes, ...services, snapshots, live: live(snapshots), clock },
     endpoints,

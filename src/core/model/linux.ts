@@ -38,6 +38,8 @@ export interface Listener {
   readonly link?: string;
   /** Who listens, for people. */
   readonly process?: string;
+  /** Its number, where the listing told it. */
+  readonly pid?: number;
 }
 
 /** One direction of a flow. ICMP: both ports are the identifier. */

@@ -15,12 +15,13 @@ export function readSysctls(text: string): Map<string, string> {
   return settings;
 }
 
-const SOCKET = /^(tcp|udp|sctp)\s+(?:LISTEN|UNCONN)\s+\d+\s+\d+\s+(\S+):(\d+)\s+\S+(?:\s+users:\(\("([^"]+)")?/;
+const SOCKET =
+  /^(tcp|udp|sctp)\s+(?:LISTEN|UNCONN)\s+\d+\s+\d+\s+(\S+):(\d+)\s+\S+(?:\s+users:\(\("([^"]+)"(?:,pid=(\d+))?)?/;
 
 /** `ss -lntu`, with `-p` or without. */
 export function readSockets(text: string): Listener[] {
   return text.split('\n').flatMap((line): Listener[] => {
-    const [, protocol, where = '', port, process] = SOCKET.exec(line) ?? [];
+    const [, protocol, where = '', port, process, pid] = SOCKET.exec(line) ?? [];
     if (protocol === undefined) return [];
     const [host = '', link] = where.replaceAll(/[[\]]/g, '').split('%');
     const address = parseAddress(host);
@@ -33,6 +34,7 @@ export function readSockets(text: string): Listener[] {
         ...(!isWildcard && { address }),
         ...(link !== undefined && { link }),
         ...(process !== undefined && { process }),
+        ...(Number(pid ?? 0) > 0 && { pid: Number(pid) }),
       },
     ];
   });

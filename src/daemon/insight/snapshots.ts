@@ -2,6 +2,10 @@
 import { FORMAT, HOST, type EngineSnapshot, type Snapshot } from '../../core/insight/snapshot/snapshot.ts';
 import type { ContainerView, EngineApi } from '../../core/engine/engine.ts';
 import type { EngineSettings } from '../../core/engine/settings.ts';
+import type { Names } from '../../core/engine/names.ts';
+import type { ContainerRecord } from '../../core/container/container.ts';
+import type { PortBinding } from '../../core/network/endpoint.ts';
+import { requestedPorts } from '../../core/network/port.ts';
 import type { Clock } from '../../core/engine/clock.ts';
 import type { NamespaceTexts } from '../../core/model/texts.ts';
 import type { Gathered } from './texts.ts';
@@ -18,6 +22,7 @@ export interface SnapshotsOptions {
   readonly settings: Pick<EngineSettings, 'firewall' | 'addressPools'>;
   readonly version: string;
   readonly clock: Pick<Clock, 'now'>;
+  readonly names: Pick<Names, 'upstream'>;
   /** What is printed in a sandbox's namespace, or in the host's. */
   readonly gather: (sandbox?: string) => Promise<Gathered>;
 }
@@ -59,23 +64,37 @@ export class HostSnapshots implements Snapshots {
   }
 
   async #engine(views: readonly ContainerView[]): Promise<EngineSnapshot> {
-    const { engine, settings, version } = this.#options;
+    const { engine, settings, version, names } = this.#options;
+    const sandboxes = views.flatMap(({ sandbox }) => sandbox ?? []);
     return {
       version,
       firewall: settings.firewall,
       addressPools: settings.addressPools,
       networks: engine.networks.list().map(({ network: { labels: _labels, ...network } }) => network),
-      containers: views.map(({ container: { id, name, state, hostConfig, config } }) => ({
-        id,
-        name,
-        status: state.status,
-        networkMode: hostConfig.NetworkMode,
-        exposed: Object.keys(config.ExposedPorts ?? {}),
+      containers: views.map(({ container }) => ({
+        id: container.id,
+        name: container.name,
+        status: container.state.status,
+        networkMode: container.hostConfig.NetworkMode,
+        exposed: Object.keys(container.config.ExposedPorts ?? {}),
+        wanted: wantedPorts(container),
+        startFailed: container.state.error !== '',
       })),
-      sandboxes: views.flatMap(({ sandbox }) => sandbox ?? []),
+      sandboxes,
       endpoints: views.flatMap(({ endpoints }) => endpoints.map(({ endpoint }) => endpoint)),
       desired: engine.inspection.desired(),
       observed: await engine.inspection.observed(),
+      nameServers: Object.fromEntries(sandboxes.map(({ id }) => [id, names.upstream(id).servers])),
     };
   }
+}
+
+function wantedPorts({ config, hostConfig }: ContainerRecord): PortBinding[] {
+  const { PortBindings, PublishAllPorts } = hostConfig;
+  return requestedPorts(config.ExposedPorts ?? {}, PortBindings ?? {}, PublishAllPorts).flatMap(
+    ({ protocol, containerPort, hostAddress, from, to }) =>
+      from > 0 && from === to
+        ? [{ protocol, containerPort, hostAddress: hostAddress || '0.0.0.0', hostPort: from }]
+        : [],
+  );
 }

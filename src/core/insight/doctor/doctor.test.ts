@@ -35,6 +35,8 @@ const nftDrop = (policy: string, ...rules: object[]): object[] => [
 
 test('a healthy host has nothing', () => {
   expect(examined({})).toEqual([]);
+  // What listens for IPv6 alone takes nothing from what is published for IPv4.
+  expect(examined({ sockets: ['tcp LISTEN 0 511 [::]:5000 [::]:* users:(("nginx",pid=1,fd=6))'] })).toEqual([]);
 });
 
 describe('what is broken is said, and nothing else', () => {
@@ -122,7 +124,7 @@ describe('what is broken is said, and nothing else', () => {
     [
       'a rule is there twice',
       { iptables: insert('[0:0] -A DOCKER-USER -j RETURN', '[9:540] -A DOCKER-USER -j RETURN') },
-      'warning stale-rules: The same rule stands 2 times in DOCKER-USER',
+      'warning stale-rules: The same rule stands 2 times in filter DOCKER-USER',
       'iptables -t filter -D DOCKER-USER 2',
     ],
     [
@@ -133,7 +135,7 @@ describe('what is broken is said, and nothing else', () => {
           '[0:0] -A DOCKER-ISOLATION-STAGE-2 -j RETURN',
         ),
       },
-      'warning gone-bridges: 1 rules are about br-00000000dead, and there is no such bridge',
+      'warning gone-bridges: One rule is about br-00000000dead, and there is no such bridge',
       'iptables -t filter -D DOCKER-ISOLATION-STAGE-2 2',
     ],
     [
@@ -142,8 +144,8 @@ describe('what is broken is said, and nothing else', () => {
         routes: [{ dst: 'default', gateway: '198.51.100.9', dev: 'eth1', metric: 200, flags: [] }],
         settings: { 'net/ipv4/conf/all/rp_filter': '1' },
       },
-      'warning reverse-path: The host has 2 ways out',
-      'sysctl -w net.ipv4.conf.eth0.rp_filter=2',
+      'warning reverse-path: Answers leave by eth0, and the host takes packets on eth1 only if',
+      'sysctl -w net.ipv4.conf.eth1.rp_filter=2',
     ],
     [
       'the way out is narrower than the bridge',
@@ -215,6 +217,8 @@ describe('a host of ours', () => {
           status: state.status,
           networkMode: hostConfig.NetworkMode,
           exposed: [],
+          wanted: [{ protocol: 'tcp', containerPort: 80, hostAddress: '0.0.0.0', hostPort: 8080 }],
+          startFailed: state.error !== '',
         })),
         sandboxes,
         endpoints: views.flatMap(({ endpoints }) => endpoints.map(({ endpoint }) => endpoint)),
@@ -272,6 +276,16 @@ describe('a host of ours', () => {
       for (const name of ['c1', 'c2', 'c3', 'c4']) await world.run(name, { network: 'lab' });
     });
     expect(found).toEqual(['error exhausted: All addresses that lab has for containers are in use: 5 of 5.']);
+  });
+
+  test('who has the port of a container that does not run is told', async () => {
+    const found = await findings(SERVES, async (world) => {
+      await world.engine.containers.stop('web', { seconds: 0 });
+      await world.run('other', { network: 'lab', ports: ['8080:80'] });
+    });
+    expect(found).toEqual([
+      'note taken-ports: web cannot be started: other has port 8080/tcp of the host, at which it is to be published.',
+    ]);
   });
 
   test('pools that are used up are found', async () => {

@@ -73,6 +73,7 @@ function isAbout({ concerns }: Finding, about: string, { containers }: Facts): b
       name === about || (port !== undefined && bindings.some(({ hostPort }) => hostPort === port)),
   );
   if (port !== undefined && concerns.ports?.includes(port)) return true;
+  if (concerns.containers?.includes(about)) return true;
   return members.some(({ name, network }) =>
     concerns.containers ? concerns.containers.includes(name) : concerns.networks?.includes(network),
   );
@@ -84,6 +85,9 @@ export function isKnown({ containers, engine }: Facts, about: string): boolean {
     containers.some(
       ({ name, bindings }) => name === about || bindings.some(({ hostPort }) => String(hostPort) === about),
     ) ||
-    (engine?.containers.some(({ name }) => name === about) ?? false)
+    (engine?.containers.some(
+      ({ name, wanted = [] }) => name === about || wanted.some(({ hostPort }) => String(hostPort) === about),
+    ) ??
+      false)
   );
 }

@@ -90,6 +90,7 @@ export function hostTexts(choice: HostChoice = {}): NamespaceTexts {
     links: JSON.stringify([
       link(2, 'eth0', mtu),
       ...bridges.map((name, index) => link(3 + index, name, 1500, 'bridge')),
+      { ...link(40, 'veth0000001', 1500, 'veth'), master: BRIDGE, link_index: 2, link_netnsid: 0 },
     ]),
     addresses: JSON.stringify([address('eth0', '192.0.2.1', 24), address(BRIDGE, '172.21.0.1', 16)]),
     routes: JSON.stringify(all),

@@ -3,10 +3,11 @@
  * host of ours the records. Secrets are left out: no environment, no labels, no command lines.
  */
 import type { ContainerStatus } from '../../container/container.ts';
+import type { Upstream } from '../../engine/names.ts';
 import type { FirewallOptions } from '../../firewall/layout.ts';
 import type { PoolSource } from '../../ipam/sources.ts';
 import type { NamespaceTexts } from '../../model/texts.ts';
-import type { EndpointRecord, SandboxRecord } from '../../network/endpoint.ts';
+import type { EndpointRecord, PortBinding, SandboxRecord } from '../../network/endpoint.ts';
 import type { NetworkRecord } from '../../network/network.ts';
 import type { Desired, KernelObject } from '../../plan/object.ts';
 
@@ -41,6 +42,8 @@ export interface EngineSnapshot {
   readonly desired: readonly Desired[];
   /** As the kernel port sees it. */
   readonly observed: readonly KernelObject[];
+  /** By sandbox: whom its name server asks for names of the outside, in this order. */
+  readonly nameServers?: Readonly<Record<string, Upstream['servers']>>;
 }
 
 export type SnapshotNetwork = Omit<NetworkRecord, 'labels'>;
@@ -52,6 +55,10 @@ export interface SnapshotContainer {
   readonly networkMode: string;
   /** `5000/tcp` */
   readonly exposed: readonly string[];
+  /** The ports of the host that it was created to be published at, whether it runs or not; those that the engine chooses are left out. */
+  readonly wanted?: readonly PortBinding[];
+  /** Its last start failed. */
+  readonly startFailed?: boolean;
 }
 
 export interface DockerNames {

@@ -22,7 +22,7 @@ export class TraceError extends Error {
 
 const HOST = 'host';
 /** Stands for any other machine (RFC 5737, RFC 3849). */
-const ANYBODY: Readonly<Record<Version, string>> = { 4: '203.0.113.10', 6: '2001:db8::10' };
+export const ANYBODY: Readonly<Record<Version, string>> = { 4: '203.0.113.10', 6: '2001:db8::10' };
 const SOURCE_PORT = 40_000;
 
 interface Target {

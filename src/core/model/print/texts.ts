@@ -95,11 +95,11 @@ function routeJson(route: Route): Json {
   };
 }
 
-function socketLine({ protocol, address, version, port, link, process }: Listener): string {
+function socketLine({ protocol, address, version, port, link, process, pid = 0 }: Listener): string {
   const any = version === 'both' ? '*' : version === 4 ? '0.0.0.0' : '[::]';
   const host = address ? (address.version === 6 ? `[${printAddress(address)}]` : printAddress(address)) : any;
   const at = link === undefined ? host : `${host}%${link}`;
-  const users = process === undefined ? '' : ` users:(("${process}",pid=0,fd=0))`;
+  const users = process === undefined ? '' : ` users:(("${process}",pid=${pid},fd=0))`;
   return `${protocol} ${protocol === 'udp' ? 'UNCONN' : 'LISTEN'} 0 0 ${at}:${port} *:*${users}`;
 }
 

@@ -1,23 +1,28 @@
+import type { PortBinding } from '../../../network/endpoint.ts';
+import type { Facts } from '../facts.ts';
 import type { Check } from '../finding.ts';
+import { callOf, walked } from '../walked.ts';
+
+/** So many ports are walked to. */
+const WALKS = 50;
 
 /** ufw and firewalld do not know of published ports, and their users do not know that. */
-export const firewallManagers: Check = ({ chains, host, containers, networks }) => {
-  const open = containers.flatMap(({ bindings }) =>
-    bindings.flatMap(({ hostAddress, hostPort }) => (/^(127\.|::1$)/.test(hostAddress) ? [] : [hostPort])),
-  );
-  const ports = [...new Set(open)];
+export const firewallManagers: Check = (facts) => {
+  const { chains, host, networks } = facts;
   const hasUfw = chains.some(({ name, policy }) => name === 'ufw-user-input' && policy === undefined);
+  const open = hasUfw ? openPorts(facts) : [];
+  const ports = [...new Set(open.map(({ hostPort }) => hostPort))];
   const firewalld = host.nftables.tables.find(({ name }) => name === 'firewalld');
   const hasFirewalld =
     firewalld !== undefined || chains.some(({ name }) => name === 'FORWARD_IN_ZONES' || name === 'IN_public');
   return [
-    ...(hasUfw && ports.length > 0
+    ...(ports.length > 0
       ? [
           {
             severity: 'note' as const,
             what: `ufw does not guard published ports: they are translated before its rules for this host are asked, so ${ports.join(', ')} ${ports.length === 1 ? 'is' : 'are'} open to everybody whatever \`ufw status\` says.`,
-            proof: ['iptables -t nat -L DOCKER; ufw status'],
-            first: `iptables -I DOCKER-USER ! -s ALLOWED/24 -m conntrack --ctorigdstport ${ports[0]} -j DROP`,
+            proof: open.map((binding) => `passerelle trace --to ${callOf(binding)}: PASS`),
+            first: fence(facts, open[0]!),
             concerns: { ports },
           },
         ]
@@ -34,3 +39,17 @@ export const firewallManagers: Check = ({ chains, host, containers, networks }) 
       : []),
   ];
 };
+
+function openPorts(facts: Facts): readonly PortBinding[] {
+  const called = facts.containers.flatMap(({ bindings }) => bindings).filter((binding) => callOf(binding));
+  return called
+    .slice(0, WALKS)
+    .filter((binding) => walked(facts, { from: 'world', to: callOf(binding)! })?.verdict === 'pass');
+}
+
+/** Keeps all but the allowed from a port, in the chain that is the user's. */
+function fence({ engine }: Facts, { protocol, hostPort }: PortBinding): string {
+  return engine?.firewall.backend === 'nftables'
+    ? `nft insert rule ip passerelle user ip saddr != ALLOWED meta l4proto ${protocol} ct original proto-dst ${hostPort} drop`
+    : `iptables -I DOCKER-USER ! -s ALLOWED -p ${protocol} -m conntrack --ctorigdstport ${hostPort} -j DROP`;
+}

@@ -1,7 +1,7 @@
 import type { Rule } from '../../../firewall/rule.ts';
-import type { Facts, SeenRule } from '../facts.ts';
+import type { Facts, NetworkFacts, SeenRule } from '../facts.ts';
 import type { Check } from '../finding.ts';
-import { policyProof, ruleProof } from '../proof.ts';
+import { deletion, policyProof, ruleProof, whose } from '../proof.ts';
 
 /** Rules that drop what goes to or from containers before the engine's rules could accept it, and policies that do. */
 export const forwardDrops: Check = (facts) => [...foreignDrops(facts), ...policies(facts)];
@@ -20,12 +20,11 @@ function foreignDrops({ rules, networks }: Facts) {
       severity: seen.packets === undefined ? ('warning' as const) : ('error' as const),
       what: `A rule of ${seen.rule.chain === 'DOCKER-USER' ? "the user's own (DOCKER-USER)" : whose(seen.owner)} drops forwarded packets before the engine is asked.`,
       proof: [ruleProof(seen)],
-      first: `iptables -t filter -D ${seen.rule.chain} ${seen.number}`,
+      first: deletion([seen]),
     }));
 }
 
 const isForeign = (owner: string): boolean => owner !== 'Passerelle' && !owner.startsWith('Docker');
-const whose = (owner: string): string => (owner === 'unknown owner' ? 'an unknown owner' : owner);
 
 /** Whether it stands before the last rule of the engine's in its chain. */
 function comesFirst({ rule, number, variant }: SeenRule, rules: readonly SeenRule[]): boolean {
@@ -49,7 +48,13 @@ function mayMeet({ matches }: Rule, bridges: ReadonlySet<string>): boolean {
 
 const isBridge = (link: string): boolean => /^(br-|docker|virbr|lxdbr|podman|cni)/.test(link);
 
-function policies({ rules, chains, networks }: Facts) {
+/** For one bridge: what ufw allows to be routed by default, it allows to everybody. */
+const allowRouted = ({ bridge }: NetworkFacts): string =>
+  `ufw route allow in on ${bridge} && ufw route allow out on ${bridge}`;
+
+function policies({ rules, chains, networks, containers, engine }: Facts) {
+  // Of a host of ours it is known who is on a network.
+  const inUse = networks.filter(({ name }) => !engine || containers.some(({ network }) => network === name));
   return chains
     .filter(
       ({ table, name, policy, family }) =>
@@ -64,7 +69,7 @@ function policies({ rules, chains, networks }: Facts) {
           matches.flatMap((match) => (match.kind === 'in' || match.kind === 'out' ? [match.link] : [])),
         ),
       );
-      const lost = networks.filter(({ bridge, internal }) => !internal && !spoken.has(bridge));
+      const lost = inUse.filter(({ bridge, internal }) => !internal && !spoken.has(bridge));
       if (lost.length === 0) return [];
       const names = lost.map(({ name }) => name);
       const isUfw = chains.some(({ name }) => name.startsWith('ufw-'));
@@ -73,7 +78,7 @@ function policies({ rules, chains, networks }: Facts) {
           severity: 'error' as const,
           what: `The policy of FORWARD${isUfw ? " (ufw's)" : ''} drops what no rule accepts, and no rule accepts anything of ${names.join(', ')}.`,
           proof: [policyProof(chain)],
-          first: isUfw ? 'ufw default allow routed' : 'passerelle doctor --fix',
+          first: isUfw ? lost.map(allowRouted).join(' && ') : 'passerelle doctor --fix',
           concerns: { networks: names },
         },
       ];

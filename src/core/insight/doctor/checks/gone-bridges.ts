@@ -1,6 +1,6 @@
 import { groupBy } from '../../../plan/group.ts';
 import type { Check } from '../finding.ts';
-import { ruleProof } from '../proof.ts';
+import { deletion, ruleProof } from '../proof.ts';
 
 const BRIDGE = /^(br-[0-9a-f]{12}|docker0|docker_gwbridge)$/;
 
@@ -18,9 +18,9 @@ export const goneBridges: Check = ({ host, rules }) => {
     const its = [...new Set(group.map(({ seen }) => seen))];
     return {
       severity: 'warning' as const,
-      what: `${its.length} rules are about ${bridge}, and there is no such bridge: its network is gone, or its bridge was deleted by hand.`,
+      what: `${its.length === 1 ? 'One rule is' : `${its.length} rules are`} about ${bridge}, and there is no such bridge: its network is gone, or its bridge was deleted by hand.`,
       proof: its.map(ruleProof),
-      first: `iptables -t ${its[0]!.rule.table} -D ${its[0]!.rule.chain} ${its[0]!.number}`,
+      first: deletion(its),
     };
   });
 };

@@ -1,71 +1,57 @@
-import { isLoopback, isUnspecified, parseAddress } from '../../../address/address.ts';
-import type { PortBinding } from '../../../network/endpoint.ts';
-import { TraceError } from '../../trace/question.ts';
+import type { RulePlace } from '../../../model/walk/step.ts';
 import type { Trace } from '../../trace/trace.ts';
-import type { Facts } from '../facts.ts';
 import type { Check } from '../finding.ts';
-import { ruleProof } from '../proof.ts';
+import { deletion, ruleProof, whose } from '../proof.ts';
+import { callOf, endProof, endRemedy, seenAt, walked } from '../walked.ts';
 
 /** Rules that no other check knows to be in the way: a new connection from outside is walked to each published port. */
 export const publishedPorts: Check = (facts) => {
   const { containers } = facts;
-  return containers.flatMap(({ name, bindings }) =>
+  return containers.flatMap(({ name, address, bindings }) =>
     bindings.flatMap((binding) => {
-      const to = destination(binding);
-      const traced = to === undefined ? undefined : walked(facts, to);
-      // What else may be in the way has checks of its own.
-      if (traced?.verdict !== 'block' || !traced.way.end.rule) return [];
+      const to = callOf(binding);
+      const traced = to === undefined ? undefined : walked(facts, { from: 'world', to });
+      if (!traced) return [];
       const { hostPort, protocol } = binding;
+      const concerns = { containers: [name], ports: [hostPort] };
+      const astray = translation(traced);
+      if (astray && astray.destination !== `${address}:${binding.containerPort}`) {
+        const seen = seenAt(facts, astray.rule);
+        return [
+          {
+            severity: 'error' as const,
+            what: `Port ${hostPort}/${protocol}, which is published for ${name}, leads to ${astray.destination} instead of ${address}:${binding.containerPort}: a rule of ${seen ? whose(seen.owner) : 'somebody else'} is asked first.`,
+            proof: [seen ? ruleProof(seen) : (astray.rule.text ?? '')],
+            first: seen ? deletion([seen]) : `passerelle trace --to ${to}`,
+            concerns,
+          },
+        ];
+      }
+      // What else may be in the way has checks of its own.
+      if (traced.verdict !== 'block' || !traced.way.end.rule) return [];
       return [
         {
           severity: 'error' as const,
           what: `A new connection from outside to port ${hostPort}/${protocol}, which is published for ${name}, does not get through: ${traced.reason}.`,
-          proof: [proofOf(facts, traced)],
-          first: firstOf(facts, traced, to!),
-          concerns: { containers: [name], ports: [hostPort] },
+          proof: [endProof(facts, traced)],
+          first: endRemedy(facts, traced),
+          concerns,
         },
       ];
     }),
   );
 };
 
-/** Undefined where nobody from outside is meant to call. */
-function destination({ hostAddress, hostPort, protocol }: PortBinding): string | undefined {
-  const address = parseAddress(hostAddress);
-  if (!address || address.version === 6 || isLoopback(address)) return undefined;
-  return `${isUnspecified(address) ? 'host' : hostAddress}:${hostPort}/${protocol}`;
-}
-
-function walked({ trace }: Facts, to: string): Trace | undefined {
-  try {
-    return trace({ from: 'world', to });
-  } catch (error) {
-    // Without a default route the world has no way in, which is another check's affair.
-    if (error instanceof TraceError) return undefined;
-    throw error;
-  }
-}
-
-function ruleOf({ rules }: Facts, { way }: Trace) {
-  const place = way.end.rule;
-  return rules.find(
-    ({ rule, number, variant }) =>
-      rule.family === 'ip' &&
-      rule.table === place?.table &&
-      rule.chain === place.chain &&
-      number === (place.index ?? -1) + 1 &&
-      variant === (place.variant ?? 'nft'),
+/** Where the destination is translated to on the host, and by which rule; undefined where it is not. */
+function translation({ way }: Trace): { readonly rule: RulePlace; readonly destination: string } | undefined {
+  const step = way.steps.find(
+    ({ kind, hook, rule, decision }) =>
+      kind === 'rule' && rule && hook === 'prerouting' && decision.startsWith('destination NAT'),
   );
-}
-
-function proofOf(facts: Facts, traced: Trace): string {
-  const seen = ruleOf(facts, traced);
-  return seen ? ruleProof(seen) : (traced.way.end.rule?.text ?? traced.reason);
-}
-
-/** A rule of somebody else's may be taken away; what else it is, the walk shows. */
-function firstOf(facts: Facts, traced: Trace, to: string): string {
-  const seen = ruleOf(facts, traced);
-  if (!seen || seen.owner === 'Passerelle') return `passerelle trace --to ${to}`;
-  return `iptables${seen.variant === 'legacy' ? '-legacy' : ''} -t ${seen.rule.table} -D ${seen.rule.chain} ${seen.number}`;
+  const translated = way.steps.find(
+    ({ kind, hook, decision }) => kind === 'nat' && hook === 'prerouting' && decision === 'destination translated',
+  );
+  if (!step?.rule || !translated) return undefined;
+  const { destination, destinationPort } = translated.after;
+  return { rule: step.rule, destination: `${destination}:${destinationPort}` };
 }

@@ -1,30 +1,43 @@
+import { printAddress } from '../../../address/address.ts';
+import type { Prefix } from '../../../address/prefix.ts';
 import { MAIN } from '../../../model/route.ts';
+import { ANYBODY } from '../../trace/question.ts';
+import type { Facts } from '../facts.ts';
 import type { Check } from '../finding.ts';
 import { settingProof } from '../proof.ts';
 
 const STRICT = '1';
 
 /** A strict host drops what comes in by another link than its answer would leave by. */
-export const reversePath: Check = ({ host, networks }) => {
+export const reversePath: Check = (facts) => {
+  const { host, networks } = facts;
   const of = (link: string): string | undefined => host.sysctls.get(`net/ipv4/conf/${link}/rp_filter`);
   const effective = (link: string): string => String(Math.max(Number(of('all') ?? 0), Number(of(link) ?? 0)));
-  const ways = host.routes.filter(
-    ({ table, type, to, link }) =>
-      table === MAIN && type === 'unicast' && to.length === 0 && to.address.version === 4 && link !== undefined,
-  );
-  const uplinks = [...new Set(ways.map(({ link }) => link!))];
-  const strict = uplinks.filter((link) => effective(link) === STRICT);
-  if (networks.length === 0 || uplinks.length < 2 || strict.length === 0) return [];
+  const ways = host.routes
+    .filter(({ table, type, to, link }) => table === MAIN && type === 'unicast' && isDefault(to) && link !== undefined)
+    .toSorted((a, b) => a.metric - b.metric);
+  const [best = '', ...others] = new Set(ways.map(({ link }) => link!));
+  const lost = others.filter((link) => effective(link) === STRICT && isDropped(facts, link));
+  if (networks.length === 0 || lost.length === 0) return [];
   return [
     {
       severity: 'warning',
-      what: `The host has ${uplinks.length} ways out and takes packets on ${strict.join(', ')} only if the answer goes back the same way: callers who come by the other one get no answer, published ports included.`,
+      what: `Answers leave by ${best}, and the host takes packets on ${lost.join(', ')} only if their answers would leave there: callers who come by ${lost.join(' or ')} are not heard, at published ports neither.`,
       proof: [
-        ...strict.map((link) => settingProof(`net/ipv4/conf/${link}/rp_filter`, of(link))),
-        settingProof('net/ipv4/conf/all/rp_filter', of('all')),
-        ...uplinks.map((link) => `default dev ${link}`),
+        ...['all', ...lost].map((link) => settingProof(`net/ipv4/conf/${link}/rp_filter`, of(link))),
+        ...ways.map(({ link, metric }) => `default dev ${link} metric ${metric}`),
       ],
-      first: `sysctl -w net.ipv4.conf.${strict[0]}.rp_filter=2`,
+      first: `sysctl -w ${lost.map((link) => `net.ipv4.conf.${link}.rp_filter=2`).join(' ')}`,
     },
   ];
 };
+
+const isDefault = ({ address, length }: Prefix): boolean => length === 0 && address.version === 4;
+
+/** Rules of routing may lead answers back the way that their questions came. */
+function isDropped({ host, trace }: Facts, link: string): boolean {
+  const own = host.addresses.find((its) => its.link === link && its.address.version === 4);
+  if (!own) return true;
+  const { way } = trace({ from: `${ANYBODY[4]}@${link}`, to: `${printAddress(own.address)}/icmp` });
+  return way.end.dropReason === 'IP_RPFILTER';
+}

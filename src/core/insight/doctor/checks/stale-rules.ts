@@ -1,6 +1,10 @@
 import { groupBy } from '../../../plan/group.ts';
+import type { SeenRule } from '../facts.ts';
 import type { Check } from '../finding.ts';
-import { ruleProof } from '../proof.ts';
+import { deletion, ruleProof } from '../proof.ts';
+
+const chainOf = ({ rule: { family, table, chain }, variant }: SeenRule): string =>
+  `${variant} ${family} ${table} ${chain}`;
 
 /** Rules that nothing calls for any more, and rules that are there twice. */
 export const staleRules: Check = ({ entries, rules }) => {
@@ -12,22 +16,27 @@ export const staleRules: Check = ({ entries, rules }) => {
     .filter(
       (group) => group.length > 1 && group.every(({ owner }) => owner === 'Passerelle' || owner.startsWith('Docker')),
     );
+  const byChain = groupBy(doubled, (group) => chainOf(group[0]!));
   return [
     ...(stale.length > 0
       ? [
           {
             severity: 'warning' as const,
-            what: `${stale.length === 1 ? 'One object' : `${stale.length} objects`} in the engine's own chains and namespaces belong to nothing.`,
+            what: `${stale.length === 1 ? 'One object' : `${stale.length} objects`} in the engine's own chains and namespaces ${stale.length === 1 ? 'belongs' : 'belong'} to nothing.`,
             proof: stale.map(({ text }) => text),
             first: 'passerelle doctor --fix',
           },
         ]
       : []),
-    ...doubled.map((group) => ({
-      severity: 'warning' as const,
-      what: `The same rule stands ${group.length} times in ${group[0]!.rule.chain}: two engines, or a restored save, wrote it twice.`,
-      proof: group.map(ruleProof),
-      first: `iptables -t ${group[0]!.rule.table} -D ${group[0]!.rule.chain} ${group.at(-1)!.number}`,
-    })),
+    ...[...byChain.values()].map((groups) => {
+      const { table, chain } = groups[0]![0]!.rule;
+      const several = `${groups.length} rules stand more than once`;
+      return {
+        severity: 'warning' as const,
+        what: `${groups.length === 1 ? `The same rule stands ${groups[0]!.length} times` : several} in ${table} ${chain}: two engines, or a restored save, wrote ${groups.length === 1 ? 'it' : 'them'} twice.`,
+        proof: groups.flat().map(ruleProof),
+        first: deletion(groups.flatMap((group) => group.slice(1))),
+      };
+    }),
   ];
 };
