@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { printAddress } from '../../core/address/address.ts';
 import { Mutex } from '../../core/engine/mutex.ts';
 import { HOST } from '../../core/insight/snapshot/snapshot.ts';
-import { traceStage } from '../../core/insight/snapshot/trace.ts';
+import { traceSnapshot, traceStage } from '../../core/insight/snapshot/trace.ts';
 import { compareTrace, type LiveTrace } from '../../core/insight/trace/live/compare.ts';
 import type { Observation, SeenEvent, SeenPacket } from '../../core/insight/trace/live/observation.ts';
 import { probeOf, TraceError, type TraceQuestion } from '../../core/insight/trace/question.ts';
@@ -14,6 +14,7 @@ import { NftError } from '../../linux/nftables.ts';
 import { PacketTrace, type PlacedEvent, type TraceMatch } from '../../linux/packet-trace.ts';
 import { ProbeSocket, type ProbeTarget } from '../../linux/probe-socket.ts';
 import type { Snapshots } from './snapshots.ts';
+import { traceGrowing } from './traced.ts';
 
 /** Sends probes: what the API's live traces come from. */
 export interface LiveTraces {
@@ -48,7 +49,8 @@ export class LiveTracer implements LiveTraces {
   }
 
   async #trace(question: TraceQuestion): Promise<LiveTrace> {
-    const { linux, places } = traceStage(await this.#options.snapshots.take());
+    const { snapshot } = await traceGrowing(this.#options.snapshots, question, (its) => traceSnapshot(its, question));
+    const { linux, places } = traceStage(snapshot);
     const probe = probeOf(question, linux, places);
     const target = targetOf(question, probe);
     const { version } = probe.destination;

@@ -13,8 +13,16 @@ import type { Gathered } from './texts.ts';
 /** Takes snapshots: what the API's answers about the host are made from. */
 export interface Snapshots {
   take(): Promise<Snapshot>;
+  /** Of the host, with what its sandboxes are for; into these it is looked when they are asked for. */
+  begin(): Promise<GrowingSnapshot>;
   /** What the tools print on the host alone. */
   host(): Promise<NamespaceTexts>;
+}
+
+export interface GrowingSnapshot {
+  readonly snapshot: Snapshot;
+  /** Looks into sandboxes that nobody has looked into yet; says whether there were any. */
+  grow(sandboxes: Iterable<string>): Promise<boolean>;
 }
 
 export interface SnapshotsOptions {
@@ -42,25 +50,35 @@ export class HostSnapshots implements Snapshots {
   }
 
   async take(): Promise<Snapshot> {
+    const growing = await this.begin();
+    await growing.grow(growing.snapshot.engine?.sandboxes.map(({ id }) => id) ?? []);
+    return growing.snapshot;
+  }
+
+  async begin(): Promise<GrowingSnapshot> {
     const { engine, clock, gather } = this.#options;
     const taken = clock.now();
     const views = engine.containers.list();
-    const places: [string, string | undefined][] = [[HOST, undefined]];
-    for (const { sandbox } of views) {
-      if (sandbox && !sandbox.host) places.push([sandbox.id, sandbox.id]);
-    }
-    const namespaces: Record<string, NamespaceTexts> = {};
-    const problems: string[] = [];
-    const waiting = places.values();
-    const work = async (): Promise<void> => {
-      for (const [name, sandbox] of waiting) {
-        const gathered = await gather(sandbox);
-        namespaces[name] = gathered.texts;
-        problems.push(...gathered.problems);
-      }
+    const [host, its] = await Promise.all([gather(), this.#engine(views)]);
+    const namespaces: Record<string, NamespaceTexts> = { [HOST]: host.texts };
+    const problems = [...host.problems];
+    const within = new Set(its.sandboxes.flatMap(({ id, host: isHost }) => (isHost ? [] : [id])));
+    return {
+      snapshot: { passerelle: FORMAT, taken, namespaces, problems, engine: its },
+      async grow(sandboxes) {
+        const wanted = [...new Set(sandboxes)].filter((sandbox) => within.delete(sandbox));
+        const waiting = wanted.values();
+        const work = async (): Promise<void> => {
+          for (const sandbox of waiting) {
+            const gathered = await gather(sandbox);
+            namespaces[sandbox] = gathered.texts;
+            problems.push(...gathered.problems);
+          }
+        };
+        await Promise.all(Array.from({ length: AT_ONCE }, work));
+        return wanted.length > 0;
+      },
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
-    return { passerelle: FORMAT, taken, namespaces, problems, engine: await this.#engine(views) };
   }
 
   async #engine(views: readonly ContainerView[]): Promise<EngineSnapshot> {

@@ -83,7 +83,7 @@ function reasoned({ object, owner, why }: Entry): Desired {
   return { ...object, why, owner: { kind: owner.kind === 'foreign' ? 'engine' : owner.kind, id, name } };
 }
 
-function placesOf({ engine, docker }: Snapshot): readonly TracePlace[] {
+export function placesOf({ engine, docker }: Snapshot): readonly TracePlace[] {
   if (engine) return engine.sandboxes.flatMap((sandbox) => placeOf(engine, sandbox));
   return docker ? dockerPlaces(docker) : [];
 }

@@ -6,6 +6,7 @@ import { explainEngine } from '../../../core/insight/explain/snapshot.ts';
 import { traceSnapshot } from '../../../core/insight/snapshot/trace.ts';
 import { TraceError, type TraceQuestion } from '../../../core/insight/trace/question.ts';
 import { EngineError } from '../../../core/network/error.ts';
+import { traceGrowing } from '../../insight/traced.ts';
 import { isDryRun, planReply } from '../rehearsal.ts';
 import type { Call } from '../http/call.ts';
 import { json, type Reply } from '../http/reply.ts';
@@ -70,7 +71,10 @@ export function insightRoutes({ engine, snapshots, live }: Services): Routes {
     'GET /passerelle/doctor': doctor,
     'GET /passerelle/explain': explained,
     'GET /passerelle/snapshot': async () => json(await snapshots.take()),
-    'GET /passerelle/trace': traced(async (question) => traceSnapshot(await snapshots.take(), question)),
+    'GET /passerelle/trace': traced(async (question) => {
+      const { trace } = await traceGrowing(snapshots, question, (snapshot) => traceSnapshot(snapshot, question));
+      return trace;
+    }),
     // It sends a packet.
     'POST /passerelle/trace': traced((question) => live.trace(question)),
     'POST /passerelle/repair': repair,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { ImageView, Progress } from '../../../core/image/image.ts';
 import type { Volume } from '../../../core/engine/volumes.ts';
 import { takeSample } from '../../../containers/stats/sample.ts';
+import type { Snapshot } from '../../../core/insight/snapshot/snapshot.ts';
 import { TraceError } from '../../../core/insight/trace/question.ts';
 import { EngineError } from '../../../core/network/error.ts';
 import { SystemClock } from '../../clock.ts';
@@ -105,6 +106,8 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
+const EMPTY: Snapshot = { passerelle: 1, taken: '', namespaces: {}, problems: [] };
+
 export async function startTestApi(): Promise<TestApi> {
   const folder = mkdtempSync(join(tmpdir(), 'f-api-'));
   const socket = join(folder, 'api.sock');
@@ -156,7 +159,8 @@ export async function startTestApi(): Promise<TestApi> {
     },
     snapshots: {
       host: async () => ({}),
-      take: async () => ({ passerelle: 1, taken: '', namespaces: {}, problems: [] }),
+      take: async () => EMPTY,
+      begin: async () => ({ snapshot: EMPTY, grow: async () => false }),
     },
     live: {
       trace: async () => {
