@@ -15,14 +15,14 @@ const writer = join(folder, 'writer.mjs');
 const WRITER = `
   import { JournalStore } from ${JSON.stringify(join(import.meta.dirname, '../../src/daemon/store/journal-store.ts'))};
   const [path, from] = process.argv.slice(2);
-  const store = new JournalStore(path, { warn: (message) => process.send(message), compactFrom: 20_000 });
+  const store = new JournalStore(path, { warn: (message) => process.send(message), boot: '', compactFrom: 20_000 });
   await store.load();
   let next = Number(from);
   const write = async () => {
     for (;;) {
       const n = next++;
       const entries = [{ op: 'put', kind: 'n', id: String(n % 50), value: { n, filling: 'x'.repeat(n % 300) } }];
-      await store.commit(await store.begin({ n }), entries);
+      await store.commit(await store.begin({ n }, entries));
       process.send(n);
     }
   };
@@ -56,7 +56,7 @@ test('killed at any time, it holds all that was said to be durable', async () =>
     child.kill('SIGKILL');
     await once(child, 'close');
 
-    const store = new JournalStore(path, { warn: () => {} });
+    const store = new JournalStore(path, { warn: () => {}, boot: '' });
     const { records, pending } = await store.load();
     const numbers = records.get('n') as ReadonlyMap<string, { n: number }>;
     for (const [id, n] of durable) expect(numbers.get(String(id))?.n).toBeGreaterThanOrEqual(n);
@@ -74,7 +74,7 @@ test('a full disk refuses the change that does not fit, keeps the others, and re
   try {
     const path = join(disk, 'journal');
     const warnings: string[] = [];
-    const store = new JournalStore(path, { warn: (message) => warnings.push(message), compactFrom: 30_000 });
+    const store = new JournalStore(path, { warn: (message) => warnings.push(message), boot: '', compactFrom: 30_000 });
     await store.load();
     const put = (id: string, size: number) => store.write([{ op: 'put', kind: 'n', id, value: 'x'.repeat(size) }]);
     await put('a', 10_000);
@@ -86,7 +86,7 @@ test('a full disk refuses the change that does not fit, keeps the others, and re
     await put('d', 0);
     await store.close();
 
-    const again = new JournalStore(path, { warn: (message) => warnings.push(message), compactFrom: 30_000 });
+    const again = new JournalStore(path, { warn: (message) => warnings.push(message), boot: '', compactFrom: 30_000 });
     const { records } = await again.load();
     expect([...records.get('n')!.keys()]).toEqual(['a', 'b', 'd']);
     await again.close();

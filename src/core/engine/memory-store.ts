@@ -11,14 +11,14 @@ export class MemoryStore implements Store {
     return this.#state.contents();
   }
 
-  async begin(intent: unknown): Promise<number> {
+  async begin(intent: unknown, entries?: readonly StoreEntry[]): Promise<number> {
     const begin = this.#state.nextIntent();
-    this.#note({ begin, intent });
+    this.#note({ begin, intent, ...(entries && { entries }) });
     return begin;
   }
 
-  async commit(intent: number, entries: readonly StoreEntry[]): Promise<void> {
-    this.#note({ commit: intent, entries });
+  async commit(intent: number): Promise<void> {
+    this.#note({ commit: intent });
   }
 
   async abort(intent: number): Promise<void> {

@@ -2,20 +2,30 @@ import type { StoreContents, StoreEntry } from './store.ts';
 
 /** One note of a store, in the order in which they were made. */
 export type StoreNote =
-  | { readonly begin: number; readonly intent: unknown }
-  | { readonly commit: number; readonly entries: readonly StoreEntry[] }
+  | { readonly begin: number; readonly intent: unknown; readonly entries?: readonly StoreEntry[] }
+  | { readonly commit: number }
   | { readonly abort: number }
-  | { readonly write: readonly StoreEntry[] };
+  | { readonly write: readonly StoreEntry[] }
+  /** The machine was started: its kernel knows nothing of what was done before. */
+  | { readonly boot: string };
+
+type Begun = Extract<StoreNote, { begin: number }>;
 
 /** What a store's notes amount to. */
 export class StoreState {
   readonly #records = new Map<string, Map<string, unknown>>();
-  readonly #intents = new Map<number, unknown>();
+  readonly #intents = new Map<number, Begun>();
   #lastIntent = 0;
+  #boot: string | undefined;
 
   /** Never the number of an intent that was noted before. */
   nextIntent(): number {
     return ++this.#lastIntent;
+  }
+
+  /** When the machine was started that the notes are of, as far as they tell. */
+  get boot(): string | undefined {
+    return this.#boot;
   }
 
   intents(): readonly number[] {
@@ -25,12 +35,14 @@ export class StoreState {
   apply(note: StoreNote): void {
     if ('begin' in note) {
       this.#lastIntent = Math.max(this.#lastIntent, note.begin);
-      this.#intents.set(note.begin, note.intent);
+      this.#intents.set(note.begin, note);
     } else if ('abort' in note) {
       this.#intents.delete(note.abort);
     } else if ('commit' in note) {
-      this.#intents.delete(note.commit);
-      this.#enter(note.entries);
+      this.#commit(note.commit);
+    } else if ('boot' in note) {
+      if (this.#boot !== undefined && this.#boot !== note.boot) this.#commitAll();
+      this.#boot = note.boot;
     } else {
       this.#enter(note.write);
     }
@@ -39,7 +51,7 @@ export class StoreState {
   contents(): StoreContents {
     return {
       records: new Map([...this.#records].map(([kind, records]) => [kind, new Map(records)])),
-      pending: [...this.#intents.values()],
+      pending: [...this.#intents.values()].map(({ intent }) => intent),
     };
   }
 
@@ -48,7 +60,18 @@ export class StoreState {
     for (const [kind, records] of this.#records) {
       for (const [id, value] of records) yield { write: [{ op: 'put', kind, id, value }] };
     }
-    for (const [begin, intent] of this.#intents) yield { begin, intent };
+    if (this.#boot !== undefined) yield { boot: this.#boot };
+    yield* this.#intents.values();
+  }
+
+  /** Those whose entries are here, but for a power cut's sake not the word that they hold: somebody may have been told so. */
+  #commitAll(): void {
+    for (const { begin, entries } of this.#intents.values()) if (entries) this.#commit(begin);
+  }
+
+  #commit(intent: number): void {
+    this.#enter(this.#intents.get(intent)?.entries ?? []);
+    this.#intents.delete(intent);
   }
 
   #enter(entries: readonly StoreEntry[]): void {

@@ -50,8 +50,10 @@ export function storeContract(name: string, make: () => Promise<Store>, restart:
     test('an intent is pending until it is committed or aborted', async () => {
       let store = await make();
       await store.load();
-      const [first, second] = [await store.begin('first'), await store.begin('second'), await store.begin({ n: 3 })];
-      await store.commit(first, [put('network', 'n', 1)]);
+      const first = await store.begin('first', [put('network', 'n', 1)]);
+      const second = await store.begin('second', [put('network', 'n', 2)]);
+      await store.begin({ n: 3 }, [put('network', 'n', 3)]);
+      await store.commit(first);
       await store.abort(second);
       store = await restart(store);
       expect(await contents(store)).toEqual({ records: { network: { n: 1 } }, pending: [{ n: 3 }] });
@@ -77,7 +79,7 @@ export function storeContract(name: string, make: () => Promise<Store>, restart:
       await store.begin('old');
       store = await restart(store);
       await store.load();
-      await store.commit(await store.begin('new'), []);
+      await store.commit(await store.begin('new'));
       store = await restart(store);
       expect((await contents(store)).pending).toEqual(['old']);
       await store.close();

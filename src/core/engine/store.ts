@@ -17,10 +17,14 @@ export interface StoreContents {
  */
 export interface Store {
   load(): Promise<StoreContents>;
-  /** Notes an intent (plain JSON); it need not survive a power cut, since kernel state does not either. */
-  begin(intent: unknown): Promise<number>;
+  /**
+   * Notes an intent (plain JSON), and the entries that its commit makes true. They are on their way to the disk
+   * while it is carried out; after a power cut, which takes the kernel's state away, they count as committed.
+   */
+  begin(intent: unknown, entries?: readonly StoreEntry[]): Promise<number>;
   /** Durable when it resolves. */
-  commit(intent: number, entries: readonly StoreEntry[]): Promise<void>;
+  commit(intent: number): Promise<void>;
+  /** Durable when it resolves, if there are entries that it withdraws. */
   abort(intent: number): Promise<void>;
   /** Ends the intents that `load` found pending: what they left half done is repaired. Until then each load finds them. */
   settle(): Promise<void>;

@@ -141,9 +141,10 @@ export class Transactions {
     if (steps.length === 0) {
       await this.#store.write(entries(draft));
     } else {
-      const intent = await this.#store.begin({ objects: steps.map(({ object }) => bare(object)) } satisfies Intent);
+      const objects = steps.map(({ object }) => bare(object));
+      const intent = await this.#store.begin({ objects } satisfies Intent, entries(draft));
       try {
-        await this.apply(steps, () => this.#store.commit(intent, entries(draft)));
+        await this.apply(steps, () => this.#store.commit(intent));
       } catch (error) {
         await this.#store.abort(intent);
         throw error;

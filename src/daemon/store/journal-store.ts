@@ -21,6 +21,8 @@ export class JournalError extends Error {
 export interface JournalOptions {
   /** Told in a sentence what was discarded when a journal ended in the middle of a write. */
   readonly warn: (message: string) => void;
+  /** Another one each time that the machine is started. */
+  readonly boot: string;
   /** Size in bytes from which the journal is compacted. */
   readonly compactFrom?: number;
 }
@@ -35,13 +37,15 @@ interface Waiter {
  * not at all.
  *
  * A note reaches the kernel before its method returns, so it outlives this process however it ends.
- * Commits and writes resolve after an fdatasync; those that wait at the same time share one.
+ * Commits and writes resolve after an fdatasync; those that wait at the same time share one. That of a commit
+ * begins with its intent, so that the disk and the kernel work at the same time.
  * When the file has grown it is replaced by a compact one (written aside, synced, renamed).
  * One process at a time may have a journal open.
  */
 export class JournalStore implements Store {
   readonly #path: string;
   readonly #warn: (message: string) => void;
+  readonly #boot: string;
   readonly #compactFrom: number;
   #state = new StoreState();
   #found: readonly number[] = [];
@@ -53,12 +57,15 @@ export class JournalStore implements Store {
   #compact = 0;
   #waiting: Waiter[] = [];
   #flushing: Promise<void> | undefined;
+  /** When the entries of intents are on the disk. */
+  readonly #flushes = new Map<number, Promise<void>>();
   #compacting: Promise<void> | undefined;
   #failure: JournalError | undefined;
 
   constructor(path: string, options: JournalOptions) {
     this.#path = path;
     this.#warn = options.warn;
+    this.#boot = options.boot;
     this.#compactFrom = options.compactFrom ?? COMPACT_FROM;
   }
 
@@ -73,23 +80,33 @@ export class JournalStore implements Store {
       throw error;
     }
     this.#file = file;
+    if (this.#state.boot !== this.#boot) await this.#append({ boot: this.#boot });
     this.#found = this.#state.intents();
     return this.#state.contents();
   }
 
-  async begin(intent: unknown): Promise<number> {
+  async begin(intent: unknown, entries?: readonly StoreEntry[]): Promise<number> {
     const begin = this.#state.nextIntent();
-    await this.#append({ begin, intent });
+    await this.#append({ begin, intent, ...(entries && { entries }) });
+    if (entries) {
+      const flushed = this.#flushed();
+      // Told to who commits.
+      flushed.catch(() => undefined);
+      this.#flushes.set(begin, flushed);
+    }
     return begin;
   }
 
-  async commit(intent: number, entries: readonly StoreEntry[]): Promise<void> {
-    await this.#append({ commit: intent, entries });
-    await this.#flushed();
+  async commit(intent: number): Promise<void> {
+    const flushed = this.#flushes.get(intent);
+    this.#flushes.delete(intent);
+    await flushed;
+    await this.#append({ commit: intent });
   }
 
   async abort(intent: number): Promise<void> {
     await this.#append({ abort: intent });
+    if (this.#flushes.delete(intent)) await this.#flushed();
   }
 
   async settle(): Promise<void> {
@@ -107,6 +124,11 @@ export class JournalStore implements Store {
     await this.#file?.close();
     this.#file = undefined;
     this.#failure ??= new JournalError(`${this.#path} is closed`);
+  }
+
+  /** How much of the file is known to be on the disk (bytes). */
+  get durable(): number {
+    return this.#durable;
   }
 
   get #temporary(): string {
@@ -179,9 +201,7 @@ export class JournalStore implements Store {
   /** Resolves when all that was appended is on the disk. */
   #flushed(): Promise<void> {
     const flushed = new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }));
-    this.#flushing ??= this.#flush().finally(() => {
-      this.#flushing = undefined;
-    });
+    this.#flushing ??= this.#flush();
     return flushed;
   }
 
@@ -197,6 +217,8 @@ export class JournalStore implements Store {
         this.#waiting = [];
       }
     }
+    // At once: whoever waits from now on begins anew.
+    this.#flushing = undefined;
   }
 
   async #synchronise(): Promise<void> {

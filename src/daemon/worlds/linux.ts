@@ -35,7 +35,8 @@ export async function openLinux(config: DaemonConfig, build: Build, log: WorldLo
 
   const warn = (message: string): void => log.warn(message);
   const clock = new SystemClock();
-  const store = new JournalStore(join(dataRoot, 'journal'), { warn });
+  const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  const store = new JournalStore(join(dataRoot, 'journal'), { warn, boot });
   opened('the store', () => store.close());
   const images = await ImageStore.open(join(dataRoot, 'images'), { insecureRegistries: config.insecureRegistries });
   const volumes = await LocalVolumes.open(join(dataRoot, 'volumes'));
