@@ -38,7 +38,7 @@ export const container: Work = {
   async run(bench) {
     const engines = await bench.engines();
     for (const engine of engines) await createNetwork(engine, NETWORK);
-    await bench.rounds(engines, bench.quick ? 1 : 3, async (engine, note) => {
+    await bench.rounds(engines, bench.quick ? 1 : 7, async (engine, note) => {
       const bare = await measure(engine, KINDS.get('on none')!);
       for (const [kind, options] of KINDS) {
         const { create, start, remove } = options.network === 'none' ? bare : await measure(engine, options);
