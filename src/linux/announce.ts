@@ -5,14 +5,9 @@ import * as ffi from './ffi.ts';
 import { AF_INET, familyOf, hostBytes } from './inet.ts';
 import type { Namespaces } from './namespaces.ts';
 import { macBytes, readLink } from './netlink/link.ts';
+import { AF_PACKET, ETH_P_IP, ETH_P_IPV6, IPPROTO_ICMPV6, SOCK_CLOEXEC, SOCK_DGRAM } from './headers.ts';
 
-const AF_PACKET = 17;
-const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0o2000000;
 const ETH_P_ARP = 0x0806;
-const ETH_P_IP = 0x0800;
-const ETH_P_IPV6 = 0x86dd;
-const IPPROTO_ICMPV6 = 58;
 const ARP_REQUEST = 1;
 const NEIGHBOUR_ADVERTISEMENT = 136;
 const OVERRIDE = 0x20;

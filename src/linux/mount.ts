@@ -1,12 +1,11 @@
 /** Mounts, device nodes and extended attributes: what a container's root filesystem is made of. */
 import { closeSync, openSync } from 'node:fs';
 import * as ffi from './ffi.ts';
+import { MNT_DETACH, MS_BIND } from './headers.ts';
 
 const MS_RDONLY = 0x1;
 const MS_REMOUNT = 0x20;
-const MS_BIND = 0x1000;
 const MS_REC = 0x4000;
-const MNT_DETACH = 0x2;
 const UMOUNT_NOFOLLOW = 0x8;
 
 /** The kernel takes at most a page of mount options, with the ending zero. */

@@ -6,10 +6,9 @@
 import { closeSync, mkdirSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as ffi from './ffi.ts';
+import { MNT_DETACH, MS_BIND } from './headers.ts';
 
 const CLONE_NEWNET = 0x40000000;
-const MS_BIND = 0x1000;
-const MNT_DETACH = 0x2;
 const NSFS_MAGIC = 0x6e736673;
 
 /** The calling thread's namespace: in a worker, /proc/self would be the main thread's. */

@@ -1,6 +1,5 @@
 import * as ffi from './ffi.ts';
-
-const O_CLOEXEC = 0o2000000;
+import { O_CLOEXEC } from './headers.ts';
 
 /** A pipe whose ends are not handed on to processes unless they are given to them. */
 export interface Pipe {

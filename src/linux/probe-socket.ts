@@ -4,6 +4,17 @@ import { pack, readBe16, readI32, u32 } from './bytes.ts';
 import * as ffi from './ffi.ts';
 import { AF_INET, AF_INET6, type AddressFamily, familyOf, hostBytes, printHost } from './inet.ts';
 import { socketAddress } from './socket.ts';
+import {
+  IPPROTO_ICMPV6,
+  MSG_DONTWAIT,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOCK_STREAM,
+  SOL_IPV6,
+  SOL_SOCKET,
+} from './headers.ts';
 
 export interface ProbeTarget {
   readonly protocol: 'tcp' | 'udp' | 'icmp';
@@ -12,20 +23,11 @@ export interface ProbeTarget {
   readonly port: number;
 }
 
-const SOCK_STREAM = 1;
-const SOCK_DGRAM = 2;
-const SOCK_RAW = 3;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
 const IPPROTO_ICMP = 1;
-const IPPROTO_ICMPV6 = 58;
-const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SOL_IP = 0;
 const IP_RECVERR = 11;
-const SOL_IPV6 = 41;
 const IPV6_RECVERR = 25;
-const MSG_DONTWAIT = 0x40;
 const POLLOUT = 4;
 /** Of IPv4's echo: as long as a SYN with its options. */
 const ECHO_PAYLOAD = 32;

@@ -6,23 +6,25 @@ import { constants } from 'node:os';
 import { concat, pack, readU16, u32 } from './bytes.ts';
 import * as ffi from './ffi.ts';
 import { AF_INET6, familyOf, hostBytes } from './inet.ts';
+import {
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_IPV6,
+  SOL_SOCKET,
+  SO_RCVBUFFORCE,
+} from './headers.ts';
 
 const { EINPROGRESS } = constants.errno;
-const SOCK_STREAM = 1;
-const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
 const IPPROTO_SCTP = 132;
-const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_KEEPALIVE = 9;
 const SO_LINGER = 13;
-const SO_RCVBUFFORCE = 33;
 const SOL_TCP = 6;
 const TCP_NODELAY = 1;
 const TCP_KEEPIDLE = 4;
 const TCP_KEEPINTVL = 5;
-const SOL_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 /** Connections that may wait to be accepted; cut by the kernel to net.core.somaxconn. Node's own default wins where it listens on the fd. */
 const BACKLOG = 4096;

@@ -16,16 +16,18 @@ import {
 } from '../../src/linux/netlink/message.ts';
 import { decode, type RawPacket } from './packet.ts';
 import { namespacePath } from './stage.ts';
+import {
+  AF_NETLINK,
+  AF_UNSPEC,
+  MSG_DONTWAIT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_SOCKET,
+  SO_RCVBUFFORCE,
+} from '../../src/linux/headers.ts';
 
-const AF_NETLINK = 16;
-const AF_UNSPEC = 0;
-const SOCK_RAW = 3;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
 const NETLINK_NETFILTER = 12;
-const SOL_SOCKET = 1;
-const SO_RCVBUFFORCE = 33;
-const MSG_DONTWAIT = 0x40;
 const NFNL_SUBSYS_ULOG = 4;
 const NFULNL_MSG_PACKET = NFNL_SUBSYS_ULOG << 8;
 const NFULNL_MSG_CONFIG = NFULNL_MSG_PACKET | 1;

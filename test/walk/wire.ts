@@ -5,21 +5,23 @@ import { AF_INET, AF_INET6, type AddressFamily, familyOf, hostBytes } from '../.
 import { withNamespace } from '../../src/linux/namespace.ts';
 import { socketAddress } from '../../src/linux/socket.ts';
 import { namespacePath } from './stage.ts';
+import {
+  AF_PACKET,
+  ETH_P_IP,
+  ETH_P_IPV6,
+  MSG_DONTWAIT,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_SOCKET,
+  SO_RCVBUFFORCE,
+} from '../../src/linux/headers.ts';
 
-const AF_PACKET = 17;
-const SOCK_RAW = 3;
-const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
 const IPPROTO_RAW = 255;
 const ETH_P_ALL = 0x0300;
-const SOL_SOCKET = 1;
-const SO_RCVBUFFORCE = 33;
 const SOL_PACKET = 263;
 const PACKET_IGNORE_OUTGOING = 23;
-const ETH_P_IP = 0x0800;
-const ETH_P_IPV6 = 0x86dd;
-const MSG_DONTWAIT = 0x40;
 
 export class Wire {
   /** By the family of what is sent. */

@@ -1,7 +1,7 @@
 import * as ffi from '../../linux/ffi.ts';
+import { O_CLOEXEC } from '../../linux/headers.ts';
 
 const O_NONBLOCK = 0o4000;
-const O_CLOEXEC = 0o2000000;
 const F_SETPIPE_SZ = 1031;
 /** Bytes that a pipe holds: as many as any user may have by default. */
 const SIZE = 1 << 20;

@@ -5,9 +5,8 @@ import { type Message, NLM_F_CREATE, NLM_F_EXCL } from './message.ts';
 
 import { familyOf, hostBytes, parseNetwork, printHost, printNetwork } from '../inet.ts';
 import type { NetlinkSocket } from './socket.ts';
+import { RTM_DELADDR, RTM_NEWADDR } from './rtnetlink.ts';
 
-const RTM_NEWADDR = 20;
-const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
 const HEADER = 8;
 const IFA_ADDRESS = 1;

@@ -4,13 +4,12 @@ import { type Attribute, decodeAttributes, decodeNested, encodeAttributes } from
 import { type Message, NetlinkError, NLM_F_CREATE, NLM_F_EXCL } from './message.ts';
 import { isEndOfLink, linkOfNotice } from './notice.ts';
 import { NETLINK_ROUTE, type NetlinkSocket, requestAside } from './socket.ts';
+import { AF_BRIDGE } from '../headers.ts';
+import { IFLA_IFNAME, RTM_DELLINK, RTM_NEWLINK } from './rtnetlink.ts';
 
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 const RTM_GETNSID = 90;
-const AF_BRIDGE = 7;
 /** RTNLGRP_LINK, as a mask. */
 const LINK_GROUP = 1;
 const HEADER = 16;
@@ -18,7 +17,6 @@ const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
 
 const IFLA_ADDRESS = 1;
-const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_MASTER = 10;

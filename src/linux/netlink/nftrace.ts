@@ -3,11 +3,11 @@ import { readBe16, readCString } from '../bytes.ts';
 import { printHost } from '../inet.ts';
 import { decodeAttributes, decodeNested } from './attribute.ts';
 import { NETLINK_NETFILTER, NetlinkMonitor } from './socket.ts';
+import { NFGENMSG } from './rtnetlink.ts';
 
 const NFNLGRP_NFTRACE = 9;
 /** Bytes: a burst of packets is some kB each. */
 const RECEIVE_BUFFER = 64 << 20;
-const NFGENMSG = 4;
 
 const NFTA_TRACE_TABLE = 1;
 const NFTA_TRACE_CHAIN = 2;

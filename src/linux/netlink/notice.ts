@@ -2,24 +2,25 @@
 import { readCString, readI32, readU32 } from '../bytes.ts';
 import { decodeAttributes } from './attribute.ts';
 import type { Message } from './message.ts';
+import { AF_BRIDGE, AF_UNSPEC } from '../headers.ts';
+import {
+  IFLA_IFNAME,
+  NFGENMSG,
+  RTA_OIF,
+  RTM_DELADDR,
+  RTM_DELLINK,
+  RTM_DELROUTE,
+  RTM_NEWADDR,
+  RTM_NEWLINK,
+  RTM_NEWROUTE,
+} from './rtnetlink.ts';
 
-const AF_UNSPEC = 0;
-const AF_BRIDGE = 7;
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
-const RTM_NEWADDR = 20;
-const RTM_DELADDR = 21;
-const RTM_NEWROUTE = 24;
-const RTM_DELROUTE = 25;
 const RTM_NEWNETCONF = 80;
 const RTM_DELNETCONF = 81;
-const IFLA_IFNAME = 3;
-const RTA_OIF = 4;
 const NETCONFA_IFINDEX = 1;
 /** NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWGEN */
 const NFT_NEWGEN = (10 << 8) | 15;
 const NFTA_GEN_PROC_PID = 2;
-const NFGENMSG = 4;
 
 /** The index of the link that a notice is about, and its name where it is told; undefined: of none, or of several. */
 export function linkOfNotice({

@@ -5,9 +5,8 @@ import { type Attribute, decodeAttributes, encodeAttributes } from './attribute.
 import { type Message, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './message.ts';
 
 import type { NetlinkSocket } from './socket.ts';
+import { RTA_OIF, RTM_DELROUTE, RTM_NEWROUTE } from './rtnetlink.ts';
 
-const RTM_NEWROUTE = 24;
-const RTM_DELROUTE = 25;
 const RTM_GETROUTE = 26;
 const HEADER = 12;
 const NEXT_HOP = 8;
@@ -19,7 +18,6 @@ const RT_SCOPE_NOWHERE = 255;
 const RTN_UNICAST = 1;
 const RTM_F_CLONED = 0x200;
 const RTA_DST = 1;
-const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;

@@ -11,23 +11,18 @@ import {
   NLM_F_REQUEST,
   type Message,
 } from './message.ts';
+import { AF_NETLINK, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, SO_RCVBUFFORCE } from '../headers.ts';
 
 const { EAGAIN, ENOBUFS } = constants.errno;
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
 
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
-const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const MSG_TRUNC = 0x20;
-const MSG_DONTWAIT = 0x40;
 
 /** The kernel answers within the call that asks; this only bounds the wait for what never comes (s). */
 const TIMEOUT = 10;
