@@ -14,6 +14,11 @@ export function parseLink(text: string): Link {
   return { target, alias: alias?.slice(alias.lastIndexOf('/') + 1) ?? target };
 }
 
+/** The links of a container that is on no user-defined network: there they are names that the name server knows. */
+export function linksOf({ NetworkMode, Links }: Pick<HostConfig, 'NetworkMode' | 'Links'>): readonly string[] {
+  return ['default', 'bridge', 'none'].includes(NetworkMode) ? (Links ?? []) : [];
+}
+
 /** The links of a container, in another's new name. */
 export function renameLinks(links: HostConfig['Links'], from: string, to: string): HostConfig['Links'] {
   if (!links) return links;

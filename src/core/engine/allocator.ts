@@ -120,7 +120,7 @@ export class Allocator {
     const { routes, servers } = this.#facts;
     // What the default bridge had from an earlier engine is in its own way.
     const own = options.predefined ? DEFAULT_BRIDGE_NAME : '';
-    const { network, cursor } = resolveNetwork(request, {
+    const network = resolveNetwork(request, {
       ...options,
       id: clock.hex(32),
       created: clock.now(),
@@ -129,12 +129,12 @@ export class Allocator {
       networks: [...draft.network.values()],
       sources: this.#sources,
       cursor: this.#context.ledger.given.pools,
+      moveCursor: (pools) => this.#give({ pools }),
       avoid: [...routes.filter(({ link }) => link !== own).map(({ to }) => to), ...servers],
       addressesOfBridge: (name) => this.addressesOfBridge(name),
       hostLinks: this.#facts.links,
       defaultOptions: settings.networkOptions,
     });
-    this.#give({ pools: cursor });
     for (const link of madeLink(network)) this.#ownLinks.add(link);
     return network;
   }

@@ -14,6 +14,7 @@ import type { Context } from './context.ts';
 import {
   addEndpoint,
   closeSandbox,
+  configurationOnly,
   endpointsOf,
   networksOf,
   openSandbox,
@@ -266,6 +267,7 @@ function refuseRemoved({ id, state }: ContainerRecord): void {
 
 function refuseConnect(records: Records, network: NetworkRecord, container: ContainerRecord): void {
   const mode = container.hostConfig.NetworkMode;
+  if (network.configOnly && isAlive(container)) throw configurationOnly();
   if (network.driver === 'host' && mode !== 'host') {
     throw new EngineError('invalid', 'container cannot be disconnected from host network or connected to host network');
   }
@@ -278,7 +280,7 @@ function refuseConnect(records: Records, network: NetworkRecord, container: Cont
     );
   }
   const others = networksOf(records, container).filter(({ id }) => id !== network.id);
-  if (others.length > 0 && [network, ...others].some(({ driver }) => driver === 'null')) {
+  if (others.length > 0 && [network, ...others].some(({ name }) => name === 'none')) {
     throw new EngineError(
       'invalid',
       'container cannot be connected to multiple networks with one of the networks in private (none) mode',

@@ -369,6 +369,8 @@ describe('exec', () => {
     expect(world.engine.containers.getExec(exec)).toMatchObject({ running: false, exitCode: 1, pid: process.pid });
     expect(world.engine.containers.get('web').execIds).toEqual([exec]);
     expect(world.told(id).slice(3)).toEqual(['exec_create: false x', 'exec_start: false x', 'exec_die 1']);
+    await world.engine.containers.createExec('web', SPEC);
+    expect(world.told(id).at(-1)).toBe('exec_create: serve ');
     await expect(world.engine.containers.startExec(exec, { tty: false })).rejects.toMatchObject({
       code: 'conflict',
       message: `Error: Exec command ${exec} has already run`,

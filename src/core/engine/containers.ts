@@ -11,6 +11,7 @@ import type { Attachment, ContainerRequest, Containers, ContainerView, PruneFilt
 import { Execs } from './execs.ts';
 import { HealthChecks } from './health.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { linkNames } from './links.ts';
 import { findContainer } from './lookup.ts';
 import { matchesPrune, pruned } from './prune.ts';
 import type { ExecSpec, Exit, Input, LogQuery, OutputChunk } from './runtime.ts';
@@ -35,7 +36,8 @@ export class ContainerUseCases implements Containers {
   }
 
   list(): readonly ContainerView[] {
-    return [...this.#context.ledger.container.values()].map((container) => this.#view(container));
+    const names = linkNames(this.#context.ledger);
+    return [...this.#context.ledger.container.values()].map((container) => this.#view(container, names));
   }
 
   get(ref: string): ContainerView {
@@ -304,12 +306,13 @@ export class ContainerUseCases implements Containers {
     return container;
   }
 
-  #view(container: ContainerRecord): ContainerView {
+  #view(container: ContainerRecord, names = linkNames(this.#context.ledger)): ContainerView {
     const { ledger } = this.#context;
     return {
       container,
       sandbox: ledger.sandbox.where('container', container.id)[0],
       endpoints: this.#connectivity.endpointsOf(container.id),
+      linkNames: names.get(container.id) ?? [],
       execIds: this.#execs.of(container.id),
       health: this.healthChecks.of(container),
     };

@@ -93,9 +93,7 @@ function putEndpoint(
   allocator: Allocator,
   clock: Clock,
 ): string {
-  if (network.configOnly) {
-    throw new EngineError('forbidden', `configuration network is not available for use: ${network.name}`);
-  }
+  if (network.configOnly) throw configurationOnly();
   const settings = checkEndpointSettings(network, asked);
   const addresses = allocator.addresses(draft, network, container, settings);
   const hasLink = network.driver !== 'host' && network.driver !== 'null';
@@ -238,6 +236,9 @@ function settleLinkNames(draft: Draft, sandboxId: string): void {
 
 /** Link-local addresses stand alone, on the link that they are of. */
 const withLinkLocalLength = (address: string): string => `${address}/${address.includes(':') ? 64 : 16}`;
+
+export const configurationOnly = (): EngineError =>
+  new EngineError('forbidden', 'cannot create endpoint on configuration-only network');
 
 /** Whether it is the network that the container was made for: its MAC address is of that one alone. */
 function isMain({ hostConfig }: ContainerRecord, { id, name }: NetworkRecord): boolean {

@@ -64,6 +64,8 @@ export interface ContainerView {
   readonly container: ContainerRecord;
   readonly sandbox: SandboxRecord | undefined;
   readonly endpoints: readonly { readonly endpoint: EndpointRecord; readonly network: NetworkRecord }[];
+  /** Its names as a link of others: `web/store`. */
+  readonly linkNames: readonly string[];
   readonly execIds: readonly string[];
   readonly health?: Health | undefined;
 }

@@ -30,7 +30,7 @@ export class Execs {
     if (request.args.length === 0) throw new EngineError('invalid', 'No exec command specified');
     const spec = { ...request, id: clock.hex(32), containerId: container.id };
     this.#execs.set(spec.id, { spec, exitCode: null });
-    this.#tell('exec_create', spec, `: ${spec.args.join(' ')}`);
+    this.#tell('exec_create', spec, commandOf(spec));
     return spec.id;
   }
 
@@ -42,7 +42,7 @@ export class Execs {
       exec.exitCode = error instanceof RuntimeError ? error.exitCode : 126;
       throw error;
     }
-    this.#tell('exec_start', exec.spec, `: ${exec.spec.args.join(' ')}`);
+    this.#tell('exec_start', exec.spec, commandOf(exec.spec));
     void exec.process.exited.then(
       (exitCode) => this.#ended(exec, exitCode),
       (error: unknown) => {
@@ -126,3 +126,6 @@ export class Execs {
 function view({ spec, process, exitCode }: Exec): ExecView {
   return { spec, running: process !== undefined && exitCode === null, exitCode, pid: process?.pid ?? 0 };
 }
+
+/** As Docker tells it, with a blank behind a program that has no arguments. */
+const commandOf = ({ args: [program, ...args] }: ExecSpec): string => `: ${program} ${args.join(' ')}`;

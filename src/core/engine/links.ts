@@ -1,7 +1,7 @@
 /** The containers that one is linked to on the default bridge. */
 import type { HostConfig } from '../container/config.ts';
 import { type ContainerRecord, isAlive } from '../container/container.ts';
-import { linkEnvironment, linkedPorts, parseLink, type Linked } from '../container/links.ts';
+import { linkEnvironment, linkedPorts, linksOf, parseLink, type Linked } from '../container/links.ts';
 import { hostAddress } from '../address/prefix.ts';
 import { EngineError } from '../network/error.ts';
 import { findContainer } from './lookup.ts';
@@ -9,23 +9,35 @@ import type { Draft, Records } from './records.ts';
 
 /** The names that a container has for those that it is linked to. */
 export const linkAliases = (container: ContainerRecord): readonly string[] =>
-  linksOf(container).map((text) => parseLink(text).alias);
+  linksOf(container.hostConfig).map((text) => parseLink(text).alias);
 
 /** Those that have a place there, which they have while they run; in the order of the links. */
 export function linkedContainers(
   records: Records,
   container: ContainerRecord,
 ): readonly (Linked & { readonly container: ContainerRecord })[] {
-  return linksOf(container).flatMap((text) => {
+  return linksOf(container.hostConfig).flatMap((text) => {
     const { target, alias } = parseLink(text);
-    const other = findContainer(records, target);
+    const other = findContainer(records, target, 'optional');
     const place = records.endpoint
-      .where('container', other.id)
+      .where('container', other?.id ?? '')
       .find(({ networkId }) => records.network.get(networkId)?.name === 'bridge');
-    if (!place?.ipv4) return [];
+    if (!other || !place?.ipv4) return [];
     const { config, hostConfig } = other;
     return [{ container: other, alias, address: hostAddress(place.ipv4), config, bindings: hostConfig.PortBindings }];
   });
+}
+
+/** The names that containers have as others' links, by their ids: `web/store` for what web is linked to as store. */
+export function linkNames(records: Pick<Records, 'container'>): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>();
+  for (const container of records.container.values()) {
+    for (const { target, alias } of linksOf(container.hostConfig).map(parseLink)) {
+      const linked = findContainer(records, target, 'optional');
+      if (linked) names.set(linked.id, [...(names.get(linked.id) ?? []), `${container.name}/${alias}`]);
+    }
+  }
+  return names;
 }
 
 /** @throws EngineError invalid for the first link to a container that is not there */
@@ -39,16 +51,19 @@ export function refuseUnknownLinks(records: Pick<Records, 'container'>, { Links 
   }
 }
 
-/** @throws EngineError for the first link whose other end does not run */
+/** @throws EngineError for the first link whose other end is not on the default bridge, or does not run */
 export function refuseDeadLinks(records: Records, container: ContainerRecord): void {
   const alive = new Set(linkedContainers(records, container).map((linked) => linked.container.id));
-  for (const text of linksOf(container)) {
+  for (const text of linksOf(container.hostConfig)) {
     const { target, alias } = parseLink(text);
-    const other = findContainer(records, target);
-    if (alive.has(other.id)) continue;
+    const other = findContainer(records, target, 'optional');
+    if (other && alive.has(other.id)) continue;
+    if (other && !other.networks['bridge']) {
+      throw new EngineError('internal', `Cannot link to /${other.name}, as it does not belong to the default network`);
+    }
     throw new EngineError(
       'internal',
-      `Cannot link to a non running container: /${other.name} AS /${container.name}/${alias}`,
+      `Cannot link to a non running container: /${other?.name ?? target} AS /${container.name}/${alias}`,
     );
   }
 }
@@ -82,9 +97,4 @@ export function settleLinks(draft: Draft, nextSequence: () => number): void {
     if (JSON.stringify(linkedTo) === JSON.stringify(endpoint.linkedTo ?? [])) continue;
     draft.endpoint.put({ ...endpoint, linkedTo, linkSequence: nextSequence() });
   }
-}
-
-/** On user-defined networks, links are names that the name server knows. */
-function linksOf({ hostConfig }: ContainerRecord): readonly string[] {
-  return ['default', 'bridge'].includes(hostConfig.NetworkMode) ? (hostConfig.Links ?? []) : [];
 }

@@ -76,6 +76,10 @@ describe('networks', () => {
     expect(await world.engine.networks.prune({ labels: [], withoutLabels: ['keep=yes'], until })).toEqual(['old']);
     expect(await world.engine.networks.prune(EVERYTHING)).toEqual(['kept', 'young']);
     expect(names(world)).toEqual(['none', 'host', 'bridge', 'used', 'template']);
+    const { id } = world.engine.networks.get('template').network;
+    await world.engine.networks.remove('template');
+    // As with Docker, the going of a template is not told.
+    expect(world.told(id)).toEqual(['create']);
     await world.expectSound();
   });
 });
@@ -275,6 +279,7 @@ describe('refused in Docker’s words, and nothing has changed', () => {
     const world = await World.start();
     await world.network('net', { subnet: '10.0.0.0/24' });
     await world.network('pool');
+    await world.network('template', { configOnly: true });
     await world.run('web', { network: 'net' });
     await world.run('alone', { network: 'none' });
     await world.run('hostly', { network: 'host' });
@@ -325,6 +330,12 @@ describe('refused in Docker’s words, and nothing has changed', () => {
       run: (world) => world.network('new', { subnet: '10.0.0.128/25' }),
       code: 'forbidden',
       text: 'Pool overlaps with other one on this address space',
+    },
+    {
+      what: 'connecting to one that is only a template',
+      run: ({ engine }) => engine.networks.connect('template', 'web', {}),
+      code: 'forbidden',
+      text: 'cannot create endpoint on configuration-only network',
     },
     {
       what: 'connecting to the host network',

@@ -56,7 +56,8 @@ export class NetworkUseCases implements Networks {
       draft.network.delete(network.id);
       return network;
     });
-    this.#connectivity.tellNetwork('destroy', removed);
+    // Docker tells of a template's coming, and not of its going.
+    if (!removed.configOnly) this.#connectivity.tellNetwork('destroy', removed);
   }
 
   async connect(ref: string, containerRef: string, settings: EndpointSettings): Promise<void> {

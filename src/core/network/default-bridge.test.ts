@@ -84,7 +84,7 @@ describe('refused', () => {
 test('a network is made from its own request, and from no other', () => {
   const options: Partial<DefaultBridge> = { bip: '10.1.2.3/24', fixedCidr: '10.1.2.128/25', icc: false };
   const asked = predefinedRequests(request(options)).at(-1)!;
-  const { network } = resolveNetwork(asked, {
+  const network = resolveNetwork(asked, {
     id: '0'.repeat(64),
     created: '2026-01-01T00:00:00Z',
     sequence: 1,
@@ -92,6 +92,7 @@ test('a network is made from its own request, and from no other', () => {
     networks: [],
     sources: DEFAULT_SOURCES,
     cursor: FIRST_POOLS,
+    moveCursor: () => undefined,
     avoid: [],
     hostLinks: ['lo', 'docker0'],
     addressesOfBridge: () => [],

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { overlaps, parsePrefix } from '../address/prefix.ts';
 import type { NetworkRequest, PoolRequest } from '../engine/engine.ts';
-import { FIRST_POOLS } from '../ipam/choose.ts';
+import { FIRST_POOLS, type PoolCursor } from '../ipam/choose.ts';
 import { DEFAULT_SOURCES } from '../ipam/sources.ts';
 import { defaultBridgeRequest, PLAIN_DEFAULT_BRIDGE } from './default-bridge.ts';
 import { EngineError, type ErrorCode } from './error.ts';
@@ -36,6 +36,7 @@ const context = (more: Partial<NetworkContext> = {}): NetworkContext => ({
   networks: [],
   sources: DEFAULT_SOURCES,
   cursor: FIRST_POOLS,
+  moveCursor: () => undefined,
   avoid: [],
   hostLinks: ['lo', 'eth0'],
   addressesOfBridge: () => undefined,
@@ -43,7 +44,7 @@ const context = (more: Partial<NetworkContext> = {}): NetworkContext => ({
 });
 
 const resolve = (more: Partial<NetworkRequest> = {}, within: Partial<NetworkContext> = {}) =>
-  resolveNetwork(request(more), context(within)).network;
+  resolveNetwork(request(more), context(within));
 
 const withPools = (...pools: PoolRequest[]): Partial<NetworkRequest> => ({
   ipam: { driver: 'default', options: null, pools },
@@ -68,10 +69,10 @@ function engine(): { networks: NetworkRecord[]; create: (more?: Partial<NetworkR
   let count = 0;
   const add = (asked: NetworkRequest, predefined: boolean) => {
     const id = String(++count).padStart(12, '0').padEnd(64, '0');
-    const resolved = resolveNetwork(asked, context({ id, networks, cursor, predefined }));
-    cursor = resolved.cursor;
-    networks.push(resolved.network);
-    return resolved.network;
+    const moveCursor = (moved: PoolCursor): void => void (cursor = moved);
+    const network = resolveNetwork(asked, context({ id, networks, cursor, moveCursor, predefined }));
+    networks.push(network);
+    return network;
   };
   for (const predefined of predefinedRequests(
     defaultBridgeRequest(PLAIN_DEFAULT_BRIDGE, { sources: [], managed: undefined }),
@@ -459,19 +460,24 @@ describe('refusals', () => {
   });
 
   test('subnets are told before options', () => {
-    const other = resolveNetwork(
-      request({ name: 'other', ...withPools({ subnet: '10.0.0.0/24' }) }),
-      context(),
-    ).network;
+    const other = resolve({ name: 'other', ...withPools({ subnet: '10.0.0.0/24' }) });
     const options = { 'com.docker.network.driver.mtu': 'big' };
     expect(refusal(() => resolve({ ...withPools({ subnet: '10.0.0.0/16' }), options }, { networks: [other] }))[1]).toBe(
       'Pool overlaps with other one on this address space',
     );
   });
 
+  test('the search for the next subnet begins behind that of a refused network', () => {
+    let cursor = FIRST_POOLS;
+    const moveCursor = (moved: PoolCursor): void => void (cursor = moved);
+    const options = { 'com.docker.network.driver.mtu': 'big' };
+    expect(refusal(() => resolve({ options }, { moveCursor }))[0]).toBe('invalid');
+    expect(cursor).toEqual({ 4: 1n, 6: 0n });
+  });
+
   test('a bridge that another network has', () => {
     const options = { 'com.docker.network.bridge.name': 'br' };
-    const other = resolveNetwork(request({ name: 'other', options }), context({ id: 'f'.repeat(64) })).network;
+    const other = resolve({ name: 'other', options }, { id: 'f'.repeat(64) });
     expect(refusal(() => resolve({ options }, { networks: [other] }))).toEqual([
       'forbidden',
       `cannot create network ${ID} (br): conflicts with network ${'f'.repeat(64)} (br): networks have same bridge name`,

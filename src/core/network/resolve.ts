@@ -26,16 +26,12 @@ export interface NetworkContext extends PoolContext {
   readonly addressesOfBridge: (name: string) => readonly string[] | undefined;
   /** All links that it has. */
   readonly hostLinks: readonly string[];
+  /** Told where the next search for a subnet begins: behind this one, even if its network is refused for something else. */
+  readonly moveCursor: (cursor: PoolCursor) => void;
   /** The engine asks for one of the predefined networks itself. */
   readonly predefined?: boolean;
   /** Driver -> options that its networks have if they do not say otherwise: the daemon's default-network-opt. */
   readonly defaultOptions?: Readonly<Record<string, Labels>>;
-}
-
-export interface ResolvedNetwork {
-  readonly network: NetworkRecord;
-  /** To be given with the next request. */
-  readonly cursor: PoolCursor;
 }
 
 const ENABLE_IPV4 = 'com.docker.network.enable_ipv4';
@@ -45,10 +41,10 @@ const DEFAULT_DRIVER = 'bridge';
 const NO_SWARM =
   'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 
-export function resolveNetwork(request: NetworkRequest, context: NetworkContext): ResolvedNetwork {
+export function resolveNetwork(request: NetworkRequest, context: NetworkContext): NetworkRecord {
   refuseName(request.name, context);
   refuseScope(request);
-  if (request.configOnly) return { network: configOnly(request, context), cursor: context.cursor };
+  if (request.configOnly) return configOnly(request, context);
   const asked = request.configFrom ? configured(request, context.networks) : withDefaults(request, context);
   refuseDriver(asked.driver, context);
   refuseIpamDriver(asked.ipam?.driver);
@@ -58,18 +54,19 @@ export function resolveNetwork(request: NetworkRequest, context: NetworkContext)
   const requested = checkPools(asked.ipam?.pools ?? [], enableIPv6);
   const record = baseRecord({ ...asked, enableIPv4, enableIPv6 }, context);
   const versions: Version[] = [...(enableIPv4 ? [4 as const] : []), ...(enableIPv6 ? [6 as const] : [])];
-  if (asked.driver !== 'bridge' && !isParentDriver(asked.driver)) return { network: record, cursor: context.cursor };
+  if (asked.driver !== 'bridge' && !isParentDriver(asked.driver)) return record;
   // What is wrong with the subnets is told before what is wrong with the options.
   const { pools, cursor } = resolvePools(versions, requested, context, isParentDriver(asked.driver));
+  context.moveCursor(cursor);
   const network = { ...record, ipam: { ...record.ipam, pools } };
   parseAnnouncement(asked.options);
   if (asked.driver === 'bridge') {
     const bridge = parseBridge(asked.options, { ...context, internal: asked.internal });
     refuseSharedBridge(context.id, bridge, context.networks);
-    return { network: { ...network, bridge }, cursor };
+    return { ...network, bridge };
   }
   const parent = parseParent(asked.driver, asked.options, context);
-  return { network: { ...network, parent, internal: asked.internal || parent.made?.kind === 'dummy' }, cursor };
+  return { ...network, parent, internal: asked.internal || parent.made?.kind === 'dummy' };
 }
 
 function refuseName(name: string, { networks, predefined = false }: NetworkContext): void {

@@ -25,6 +25,9 @@ import { HostSockets } from '../sockets.ts';
 import { JournalStore } from '../store/journal-store.ts';
 import { LateNames, type Opened, type World, type WorldLog } from './world.ts';
 
+/** The namespace that the daemon is in, for the world. */
+const HOST_NAMESPACE = `/proc/${process.pid}/ns/net`;
+
 export async function openLinux(config: DaemonConfig, build: Build, log: WorldLog, opened: Opened): Promise<World> {
   const { dataRoot, execRoot } = config;
   const lock = lockDataRoot(dataRoot);
@@ -64,7 +67,7 @@ export async function openLinux(config: DaemonConfig, build: Build, log: WorldLo
       hostnamePath: runtime.etcPath(etcHolder(container), 'hostname'),
       hostsPath: runtime.etcPath(etcHolder(container), 'hosts'),
       logPath: runtime.logPath(container.id),
-      sandboxKey: sandbox && !sandbox.host ? kernel.namespacePath(sandbox.id) : '',
+      sandboxKey: sandbox ? (sandbox.host ? HOST_NAMESPACE : kernel.namespacePath(sandbox.id)) : '',
       layers: {
         LowerDir: images.layers(container.imageId).join(':'),
         MergedDir: paths.root,

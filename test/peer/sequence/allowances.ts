@@ -39,22 +39,9 @@ export const ALLOWANCES: readonly Allowance[] = [
     ],
   },
   {
-    why: 'dockerd 20.10 shows the gateway of its default bridge from its second start on.',
-    path: /^networks › <bridge> › IPAM › Config › 0 › Gateway$/,
-    leave: forgiveIf(({ theirs }) => theirs === undefined),
-  },
-  {
     why: 'Later Docker has DOCKER-USER for IPv6 too.',
     path: /^host › ip6tables › filter( DOCKER-USER| FORWARD)?$/,
     leave: ({ theirs, ours }) => [theirs, without(ours, /^-A FORWARD -j DOCKER-USER$|^-A DOCKER-USER |^DOCKER-USER /)],
-  },
-  {
-    why: 'dockerd 20.10 leads to its IPv6 chains from the first IPv6 network on, and then in the order of the moment.',
-    path: /^host › ip6tables › (nat OUTPUT|nat PREROUTING|filter FORWARD)$/,
-    leave: ({ theirs, ours }) => {
-      const leads = /^-A (OUTPUT|PREROUTING|FORWARD) .*-j DOCKER(-ISOLATION-STAGE-1)?$/;
-      return theirs === undefined ? [[], without(ours, leads)] : [theirs, ours];
-    },
   },
   {
     why: 'dockerd 20.10 isolates networks without IPv6 in ip6tables too, which nothing passes.',
@@ -117,11 +104,10 @@ export const ALLOWANCES: readonly Allowance[] = [
   },
   {
     why: 'A start is all or nothing here: dockerd 20.10 has been on networks, or nearly, before it fails.',
-    path: /^containers › [^›]+ › NetworkSettings › Networks › [^›]+ › (NetworkID|Aliases)$/,
+    path: /^containers › [^›]+ › NetworkSettings › (Networks › [^›]+ › )?\w+$/,
     leave: forgiveIf(
       ({ path, theirs, ours }, { observed }) =>
-        hasFailed(containerOf(path, observed)) &&
-        (ours === '' || ((ours ?? []) as string[]).every((alias) => (theirs as string[]).includes(alias))),
+        hasFailed(containerOf(path, observed)) && (ours === '' || ours === 0 || isPart(ours ?? [], theirs)),
     ),
   },
   {
@@ -140,12 +126,6 @@ export const ALLOWANCES: readonly Allowance[] = [
       ({ path, ours }, { observed }) =>
         ['', 0, undefined].includes(ours as never) && hasFailed(containerOf(path, observed)),
     ),
-  },
-  {
-    why: "There is no file of the host's own namespace.",
-    path: /^containers › [^›]+ › NetworkSettings › hasSandboxKey$/,
-    leave: ({ path, theirs, ours }, { observed }) =>
-      containerOf(path, observed).HostConfig.NetworkMode === 'host' ? [null, null] : [theirs, ours],
   },
   {
     why: 'dockerd 20.10 tells twice that a running container is disconnected.',
@@ -208,11 +188,35 @@ export const ALLOWANCES: readonly Allowance[] = [
     },
   },
   {
-    why: 'Later Docker writes this sentence with a small letter.',
+    why: 'dockerd 20.10 looks for a free port for each address by itself: later Docker has one for all.',
+    path: /^(host › ip6?tables › nat DOCKER|containers › [^›]+ › NetworkSettings › Ports › .*)$/,
+    leave: ({ theirs, ours }) => [withoutFreePorts(theirs), withoutFreePorts(ours)],
+  },
+  {
+    why: 'dockerd 20.10 looks for a free port for each address by itself: later Docker has one for all.',
+    path: /^listed › [^›]+ › Ports › .*"PublicPort":/,
+    leave: forgiveIf(({ path }) => Number(/"PublicPort":(\d+)/.exec(path)![1]) >= FIRST_FREE_PORT),
+  },
+  {
+    why: 'Later Docker writes these sentences otherwise.',
     path: /^answer › body › message$/,
-    leave: ({ theirs, ours }) => [String(theirs).replace(/^Invalid filter '/, "invalid filter '"), ours],
+    leave: ({ theirs, ours }) => [
+      String(theirs).replace(/^(Invalid filter|invalid value for filter) '(\w+)'.*/, "invalid filter '$2'"),
+      String(ours).replace(/^(invalid filter '\w+)=.*/, "$1'"),
+    ],
   },
 ];
+
+/** Where the ports begin that are taken if any will do. */
+const FIRST_FREE_PORT = 32_768;
+
+function withoutFreePorts(value: unknown): unknown {
+  if (value === undefined) return value;
+  const text = JSON.stringify(value).replace(/(--dport |")(\d{5})(?=[ "])/g, (all, before: string, port: string) =>
+    Number(port) >= FIRST_FREE_PORT ? `${before}<free>` : all,
+  );
+  return JSON.parse(text) as unknown;
+}
 
 const messageOf = (answer: Answer | undefined): string =>
   (answer?.body as { message?: string } | undefined)?.message ?? '';
@@ -237,6 +241,9 @@ function holderOf(path: string, observed: Observation): ObservedContainer {
   const isMeant = ([id, { Name }]: [string, ObservedContainer]): boolean => id.startsWith(ref) || Name === `/${ref}`;
   return Object.entries(observed.containers ?? {}).find(isMeant)?.[1] ?? container;
 }
+
+const isPart = (some: unknown, all: unknown): boolean =>
+  Array.isArray(some) && Array.isArray(all) && some.every((item) => all.includes(item));
 
 const hasFailed = ({ State }: ObservedContainer): boolean => !State.Running && State.Error !== '';
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeBusyboxArchive } from '../../../scripts/images.ts';
 import { Stage } from '../../../scripts/stage.ts';
+import type { Answer } from '../../support/api.ts';
 import { Dockerd } from '../../support/dockerd.ts';
 import { unexplained } from './allowances.ts';
 import { compare, type Difference } from './compare.ts';
@@ -73,6 +74,7 @@ export class Duel {
     this.#stage = await Stage.set(this.#name);
     await this.#stage.startDaemon();
     this.#dockerd = await Dockerd.start(`${this.#name}-dockerd`, ['--experimental', '--ip6tables']);
+    await settle(this.#dockerd);
     const archive = join(this.#stage.directory, 'busybox.tar');
     await writeBusyboxArchive(archive);
     await this.#stage.docker('load', '-i', archive);
@@ -95,7 +97,7 @@ export class Duel {
   /** Has both do the last of the steps, and waits until they are the same. */
   async #meet(steps: readonly Step[] = []): Promise<{ differences: readonly Difference[]; observed: Observation }> {
     const step = steps.at(-1);
-    const [theirs, ours] = step ? await Promise.all([this.#theirs.play(step), this.#ours.play(step)]) : [];
+    const [theirs, ours] = step ? await Promise.all([answerOf(step, this.#theirs), this.#ours.play(step)]) : [];
     const until = Date.now() + SETTLE_MILLISECONDS;
     for (;;) {
       const [a, b] = await Promise.all([this.#theirs.observe(), this.#ours.observe()]);
@@ -114,4 +116,19 @@ export class Duel {
       await sleep(100);
     }
   }
+}
+
+/** dockerd's answer, or that of its successors. */
+function answerOf(step: Step, dockerd: Side): Promise<Answer> {
+  if (!step.later) return dockerd.play(step);
+  const { status, message } = step.later;
+  return Promise.resolve({ status, body: { message } });
+}
+
+/** dockerd shows its default bridge's gateway from its second start on, and uses ip6tables from its first IPv6 network on. */
+async function settle(dockerd: Dockerd): Promise<void> {
+  await dockerd.stop();
+  await dockerd.launch();
+  await dockerd.docker(...'network create --ipv6 --subnet 10.10.0.0/24 --subnet fd00:10::/64 first'.split(' '));
+  await dockerd.docker('network', 'rm', 'first');
 }

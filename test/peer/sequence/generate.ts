@@ -2,25 +2,21 @@
  * Random sequences of requests: what is asked for depends on chance and on what there is, and mostly
  * makes sense. So it is the same again as long as dockerd does the same.
  *
- * Never asked for, since it would part the two for good.
- * Where we follow later Docker on purpose:
- * - subnets with host bits set, address ranges outside of the subnet, host addresses that are none (20.10
- *   takes them), static addresses outside of the subnet (20.10 finds them at start),
- * - two networks of one name (20.10 allows them without CheckDuplicate),
- * - IPv6 without a subnet (20.10 has no pool for it), and addresses at length (20.10 shows them at length),
- * - ports that are bound and not exposed (20.10 leaves them out, which no client knows of),
- * - an address that a stopped container has asked for (20.10 gives it to others).
- * Where 20.10 has bugs that last:
- * - refused networks without a subnet, and auxiliary addresses outside of it (it does not give it back),
- * - a MAC address on a network that is given by its id (it forgets it),
- * - a network for a container of the host's namespace that has left the network `host` (it gives it to the
- *   host), a missing network for one in another's namespace (it panics),
- * - connecting a running container where it has no address or port to get (it keeps the place all the same),
- * - leaving the last network that leads out for internal ones (it publishes the ports on one of these),
- * - any free port on some addresses only, or on several networks (it counts each address by itself, and so
- *   comes to different ports for IPv4 and IPv6; and it counts on while a container stops).
- * Where 20.10 leaves it to chance:
- * - a start on several networks of the user's with ports, or of which some are missing (it goes through a map).
+ * Asked of Passerelle alone, with later Docker's answer, as 20.10 does it (`Step.later`): subnets with host
+ * bits set, ranges and auxiliary addresses outside of the subnet, static addresses outside of it, two
+ * networks of one name.
+ *
+ * Never asked for, since it would part the two for good:
+ * - What later Docker does and 20.10 cannot: IPv6 from pools, ports that are bound and not exposed, subnets
+ *   of one or two addresses.
+ * - What is ours: an address that a stopped container has asked for is given to nobody else.
+ * - What 20.10 does wrong, and goes on with: a MAC address on a network that is given by its id is forgotten;
+ *   a container of the host's namespace that has left the network `host` takes any network along; a missing
+ *   network for one in another's namespace is a panic; a running container that is refused a place (no
+ *   address, no port, a configuration's network) keeps it; who leaves its last way out goes on showing its
+ *   ports; ports of a range are counted for each address by itself.
+ * - What 20.10 leaves to chance: a start on several user-defined networks with ports, or of which some are
+ *   missing (it goes through a map).
  */
 import type { Observation } from './observe.ts';
 import { Random } from './random.ts';
@@ -49,10 +45,24 @@ const ACTIONS = {
   rename: 3,
   pruneNetworks: 1,
   pruneContainers: 1,
+  listNetworks: 1,
   pause: 1,
   unpause: 1,
   wrong: 8,
 } as const;
+
+/** Some of them are wrong. */
+const PRUNE_FILTERS = { label: ['tier', 'tier=front'], 'label!': ['tier=front'], until: ['1h', '1ms', 'x'], x: ['y'] };
+const LIST_FILTERS = {
+  driver: ['bridge', 'x'],
+  label: ['tier', 'tier=back'],
+  name: ['n', 'n0'],
+  id: ['x'],
+  scope: ['local'],
+  type: ['custom', 'builtin', 'x'],
+  dangling: ['true', 'false', 'x'],
+  x: ['y'],
+};
 
 type Change = 'start' | 'stop' | 'kill' | 'restart' | 'pause' | 'unpause';
 
@@ -94,9 +104,11 @@ export class Generator {
           path: `/containers/${this.#container()}/rename?name=${this.#random.pick(CONTAINERS)}`,
         };
       case 'pruneNetworks':
-        return { method: 'POST', path: '/networks/prune' };
+        return { method: 'POST', path: `/networks/prune${this.#filters(PRUNE_FILTERS)}` };
       case 'pruneContainers':
         return { method: 'POST', path: '/containers/prune' };
+      case 'listNetworks':
+        return { method: 'GET', path: `/networks${this.#filters(LIST_FILTERS)}` };
       case 'wrong':
         return this.#wrong();
     }
@@ -107,6 +119,16 @@ export class Generator {
     if (known.length === 0 || this.#random.chance(0.06)) return this.#random.pick(others);
     const { name, key } = this.#random.pick(known);
     return { name, id: `{${key}}`, short: `{${key}:12}` }[this.#random.weighted({ name: 8, id: 2, short: 1 })];
+  }
+
+  /** Up to two of them, as a query. */
+  #filters(known: Readonly<Record<string, readonly string[]>>): string {
+    const asked: Record<string, string[]> = {};
+    for (let count = this.#random.below(3); count > 0; count--) {
+      const key = this.#random.pick(Object.keys(known));
+      (asked[key] ??= []).push(this.#random.pick(known[key]!));
+    }
+    return Object.keys(asked).length > 0 ? `?filters=${encodeURIComponent(JSON.stringify(asked))}` : '';
   }
 
   #network(): string {
@@ -124,6 +146,15 @@ export class Generator {
     const free = NETWORKS.filter((name) => !this.#world.network(name));
     if (free.length === 0) return this.#removeNetwork();
     const Name = random.pick(free);
+    const configurations = this.#world.networks.filter(({ isConfiguration }) => isConfiguration);
+    if (configurations.length > 0 && random.chance(0.3)) {
+      const body = { Name, CheckDuplicate: true, ConfigFrom: { Network: random.pick(configurations).name } };
+      return {
+        method: 'POST',
+        path: '/networks/create',
+        body: { ...body, ...(random.chance(0.3) ? { Internal: true } : {}) },
+      };
+    }
     const options: Record<string, string> = {};
     const Config: Record<string, unknown>[] = [];
     const hasSubnet = random.chance(0.5);
@@ -159,6 +190,7 @@ export class Generator {
         ...(EnableIPv6 ? { EnableIPv6 } : {}),
         ...(random.chance(0.15) ? { Internal: true } : {}),
         ...(random.chance(0.2) ? { Attachable: true } : {}),
+        ...(random.chance(0.07) ? { ConfigOnly: true } : {}),
         ...(Object.keys(options).length > 0 ? { Options: options } : {}),
         ...(random.chance(0.2) ? { Labels: { tier: random.pick(['front', 'back']) } } : {}),
       },
@@ -209,6 +241,8 @@ export class Generator {
       ...Object.keys(PortBindings ?? {}),
       ...(random.chance(0.25) ? [`${70 + random.below(3)}/${random.pick(['tcp', 'udp'])}`] : []),
     ];
+    const linkable = this.#world.containers.filter(({ isInHost }) => !isInHost);
+    const hasLinks = ['unsaid', 'bridge', 'none'].includes(mode) && linkable.length > 0 && random.chance(0.2);
     const hasMac = random.chance(0.1) && !NetworkMode?.startsWith('{');
     return {
       method: 'POST',
@@ -224,7 +258,8 @@ export class Generator {
         HostConfig: {
           ...(NetworkMode ? { NetworkMode } : {}),
           ...(PortBindings ? { PortBindings } : {}),
-          ...(isAnywhere && random.chance(0.12) ? { PublishAllPorts: true } : {}),
+          ...(random.chance(0.12) ? { PublishAllPorts: true } : {}),
+          ...(hasLinks ? { Links: [`${random.pick(linkable).name}:${random.pick(['db', 'web'])}`] } : {}),
           ...(random.chance(0.1) ? { ExtraHosts: ['other:192.0.2.1'] } : {}),
           ...(random.chance(0.1) ? { Dns: ['192.0.2.53'] } : {}),
           ...(random.chance(0.05) ? { AutoRemove: true } : {}),
@@ -242,7 +277,7 @@ export class Generator {
     const random = this.#random;
     const first = 8000 + 20 * random.below(3);
     const numbers = [80, 81, 82, 83, 84, 85].filter(() => random.chance(0.4));
-    const free = isAnywhere ? random.below(3) : 0;
+    const free = random.below(3);
     const entries = numbers.map((port, index): [string, object[]] => {
       const key = `${port}/${random.pick(['tcp', 'tcp', 'udp'])}`;
       if (index < free) return [key, [{ HostPort: random.pick(['', '0']) }]];
@@ -294,8 +329,8 @@ export class Generator {
     const Container = this.#container(
       this.#world.containers.filter((its) => {
         if (its.hasLeftHost || (its.isGuest && !isThere)) return false;
-        if (its.wantsAnyPort && (its.networks.length > 0 || known?.hasHostBinding)) return false;
-        return !its.isRunning || !(known?.isFull || its.wouldPublish);
+        if (its.wantsRange && (its.networks.length > 0 || known?.hasHostBinding)) return false;
+        return !its.isRunning || !(known?.isFull || known?.isConfiguration || its.wouldPublish);
       }),
     );
     return {
@@ -344,7 +379,41 @@ export class Generator {
       path: `/containers/create?name=${name}`,
       body: { Image: 'busybox:1.36', Cmd: ['sleep', '1000'], ...body },
     });
+    const later = (step: Step, status: number, message: string): Step => ({ ...step, later: { status, message } });
+    const config = (problem: string, ...Config: object[]): Step =>
+      later(pool({}, ...Config), 400, `invalid network config:\n${problem}`);
+    const { name: ours, subnet } = random.pick(this.#world.networks) ?? { name: 'bridge' };
     return random.pick<() => Step>([
+      () => config('invalid subnet 10.50.0.1/24: it should be 10.50.0.0/24', { Subnet: '10.50.0.1/24' }),
+      () =>
+        config("invalid ip-range 10.51.0.0/28: parent subnet 10.50.0.0/24 doesn't contain ip-range", {
+          Subnet: '10.50.0.0/24',
+          IPRange: '10.51.0.0/28',
+        }),
+      () =>
+        config("invalid auxiliary address printer: parent subnet 10.50.0.0/24 doesn't contain this address", {
+          Subnet: '10.50.0.0/24',
+          AuxiliaryAddresses: { printer: '10.51.0.2' },
+        }),
+      ...(ours === 'bridge'
+        ? []
+        : [
+            () =>
+              later(network({ Name: ours, CheckDuplicate: false }), 409, `network with name ${ours} already exists`),
+          ]),
+      ...(subnet
+        ? [
+            () =>
+              later(
+                container({
+                  HostConfig: { NetworkMode: ours },
+                  NetworkingConfig: { EndpointsConfig: { [ours]: { IPAMConfig: { IPv4Address: '10.50.0.9' } } } },
+                }),
+                400,
+                'invalid endpoint settings:\nno configured subnet contains IP address 10.50.0.9',
+              ),
+          ]
+        : []),
       () => network({ Name: random.pick(['bridge', 'host', 'none']) }),
       () => network({ Name: random.pick([...this.#world.networks.map(({ name }) => name), 'bridge']) }),
       () => network({ Driver: random.pick(['nonsense', 'host', 'null']) }),

@@ -15,6 +15,7 @@ export interface Observation {
 export interface ObservedNetwork {
   readonly Name: string;
   readonly Internal: boolean;
+  readonly ConfigOnly: boolean;
   readonly EnableIPv6: boolean;
   readonly Options: Readonly<Record<string, string>>;
   readonly IPAM: { readonly Config: readonly { readonly Subnet: string }[] };
@@ -54,12 +55,18 @@ interface Inspected {
   readonly NetworkSettings: { readonly SandboxID: string; readonly SandboxKey: string };
 }
 
+interface InspectedNetwork {
+  readonly Id: string;
+  readonly Created: string;
+  readonly Containers: Readonly<Record<string, { readonly EndpointID: string }>>;
+}
+
 const LINKS_AND_ROUTES = "printf 'address\\nroute\\n' | ip -j -batch -";
 const ROUTES6 = 'ip -j -6 route';
 
 export async function observe(api: Api, shell: NamespaceShell, names: IdNames): Promise<Observation> {
   const listed = await api.get<{ Id: string; Name: string }[]>('/networks');
-  const networks = await inspectAll<object>(api, listed, ({ Id }) => `/networks/${Id}`);
+  const networks = await inspectAll<InspectedNetwork>(api, listed, ({ Id }) => `/networks/${Id}`);
   const summaries = await api.get<{ Id: string; Ports: object[] }[]>('/containers/json?all=1');
   const containers = await inspectAll<Inspected>(api, summaries, ({ Id }) => `/containers/${Id}/json`);
   // A namespace of its own, which a host container has not.
@@ -94,18 +101,28 @@ export async function observe(api: Api, shell: NamespaceShell, names: IdNames): 
   );
   const byId = <T extends { Id: string }>(rows: readonly T[], shown: (row: T) => object): object =>
     Object.fromEntries(rows.map((row) => [row.Id, shown(row)]));
-  const text = names.normalise(
+  const plain = withEndpointNames(
+    networks,
     canonical({
       host,
       sandboxes: Object.fromEntries(sandboxes),
       hosts: Object.fromEntries(files),
-      networks: byId(networks as { Id: string; Created: string }[], (network) => omit(network, ['Created'])),
+      networks: byId(networks, (network) => omit(network, ['Created'])),
       containers: byId(containers, presentContainer),
       listed: byId(summaries, ({ Ports, ...shown }) => presentSummary(Ports, shown)),
     }),
   );
+  const text = names.normalise(plain);
   // Ids are in no order; names are.
   return JSON.parse(numberIds(canonical(inOrder(JSON.parse(text) as Named)))) as Observation;
+}
+
+/** Says of endpoints whose they are: what else is left of one has only an id. */
+function withEndpointNames(networks: readonly InspectedNetwork[], text: string): string {
+  const endpoints = networks.flatMap(({ Id, Containers }) =>
+    Object.entries(Containers).map(([container, { EndpointID }]) => [EndpointID, `${container} on ${Id}`] as const),
+  );
+  return endpoints.reduce((named, [id, name]) => named.replaceAll(id, name), text);
 }
 
 /** Without what has removed itself since it was listed. */

@@ -63,8 +63,14 @@ export class Side {
     const id = (answer.body as { Id?: string } | undefined)?.Id;
     const name = /name=(\w+)/.exec(path)?.[1] ?? (body as { Name?: string } | undefined)?.Name;
     if (answer.status === 201 && id && name) this.#names.add(name, id);
-    const shown = JSON.parse(numberIds(this.#names.normalise(canonical(answer.body ?? null)))) as unknown;
+    const shown = JSON.parse(
+      numberIds(this.#names.normalise(canonical(answer.body ?? null))).replace(
+        /"Created":"[^"]*"/g,
+        '"Created":"<time>"',
+      ),
+    ) as unknown;
     (shown as { NetworksDeleted?: string[] } | null)?.NetworksDeleted?.sort();
+    if (Array.isArray(shown)) shown.sort((a: { Name: string }, b: { Name: string }) => (a.Name < b.Name ? -1 : 1));
     return { status: answer.status, body: shown };
   }
 

@@ -3,6 +3,8 @@ export interface Step {
   readonly method: 'POST' | 'DELETE' | 'GET';
   readonly path: string;
   readonly body?: unknown;
+  /** What later Docker answers, if 20.10 would do it: then Passerelle alone is asked, and nothing may have changed. */
+  readonly later?: { readonly status: number; readonly message: string };
 }
 
 export const describe = ({ method, path, body }: Step): string =>

@@ -11,6 +11,8 @@ export interface KnownNetwork {
   readonly subnet: string | undefined;
   readonly subnet6: string | undefined;
   readonly isInternal: boolean;
+  /** Whether it is only a template for others. */
+  readonly isConfiguration: boolean;
   /** Whether its containers' ports are published on one address of the host. */
   readonly hasHostBinding: boolean;
   /** Whether it has no address for another member. */
@@ -25,13 +27,15 @@ export interface KnownContainer {
   readonly networks: readonly string[];
   /** The addresses that were asked for. */
   readonly wishes: readonly string[];
-  /** Whether some of its ports may be any of several of the host's. */
-  readonly wantsAnyPort: boolean;
+  /** Whether some of its ports may be any of a range of the host's. */
+  readonly wantsRange: boolean;
   /** Whether it has ports that are published as soon as a network leads out. */
   readonly wouldPublish: boolean;
   /** Whether it joins its networks in an order that is always the same. */
   readonly startsInOrder: boolean;
-  /** Whether it is in the host's namespace and not on the network `host`. */
+  /** Whether it is in the host's namespace. */
+  readonly isInHost: boolean;
+  /** Whether it is there and not on the network `host`. */
   readonly hasLeftHost: boolean;
   /** Whether it is in another container's namespace. */
   readonly isGuest: boolean;
@@ -73,7 +77,10 @@ const isMeant =
   ({ name, key }: { readonly name: string; readonly key: string }): boolean =>
     [name, `{${key}}`, `{${key}:12}`].includes(ref);
 
-function knownNetwork(key: string, { Name, IPAM, Internal, Options, Containers }: ObservedNetwork): KnownNetwork {
+function knownNetwork(
+  key: string,
+  { Name, IPAM, Internal, ConfigOnly, Options, Containers }: ObservedNetwork,
+): KnownNetwork {
   const subnets = IPAM.Config.map(({ Subnet }) => Subnet);
   return {
     name: Name,
@@ -81,6 +88,7 @@ function knownNetwork(key: string, { Name, IPAM, Internal, Options, Containers }
     subnet: subnets.find((subnet) => subnet.startsWith('10.')),
     subnet6: subnets.find((subnet) => subnet.includes(':')),
     isInternal: Internal,
+    isConfiguration: ConfigOnly,
     hasHostBinding: 'com.docker.network.bridge.host_binding_ipv4' in Options,
     isFull: subnets.some((its) => its.endsWith('/30')) && Object.keys(Containers).length > 0,
   };
@@ -101,12 +109,13 @@ function knownContainer(
     networks,
     wishes: Object.values(NetworkSettings.Networks).flatMap(({ IPAMConfig }) => Object.values(IPAMConfig ?? {})),
     wouldPublish: publishes && Object.keys(NetworkSettings.Ports).length === 0,
-    wantsAnyPort: HostConfig.PublishAllPorts || bindings.some(({ HostPort }) => !(Number(HostPort) > 0)),
+    wantsRange: bindings.some(({ HostPort }) => HostPort.includes('-')),
     // dockerd joins the default bridge first, and the others as a map gives them: of missing ones it tells the
     // first that it comes to, and ports go from one to the next.
     startsInOrder:
       networks.filter((name) => name !== 'bridge').length < 2 ||
       (!publishes && networks.every((name) => there.some(({ Name }) => Name === name))),
+    isInHost: HostConfig.NetworkMode === 'host',
     isGuest: HostConfig.NetworkMode.startsWith('container:'),
     hasLeftHost: HostConfig.NetworkMode === 'host' && !networks.includes('host'),
   };

@@ -68,6 +68,7 @@ function viewOf(
   return {
     container,
     sandbox: { id: NetworkSettings.SandboxID, containerId: inspect.Id, host: false, interfaces: {} },
+    linkNames: [],
     execIds: (inspect['ExecIDs'] as string[] | null) ?? [],
     endpoints: [
       {
@@ -156,6 +157,16 @@ describe.each([
     const now = Date.parse(view.container.state.startedAt) + 200_000;
     const shown = summarizeContainer(view, 'busybox:1', now, { written: 0, total: 1982382 });
     expect(JSON.stringify(shown, null, 1)).toBe(JSON.stringify(summary, null, 1));
+  });
+});
+
+test('lists have the names that a container has as a link, and no link-local addresses', () => {
+  const linkLocal = { linkLocalAddresses: ['169.254.1.1'] };
+  const networks = { 'f-net': { ...PUBLISHED.container.networks['f-net']!, ...linkLocal } };
+  const view = { ...PUBLISHED, linkNames: ['a/db'], container: { ...PUBLISHED.container, networks } };
+  expect(summarizeContainer(view, 'busybox:1', 0)).toMatchObject({
+    Names: ['/a/db', '/f-1'],
+    NetworkSettings: { Networks: { 'f-net': { IPAMConfig: {} } } },
   });
 });
 

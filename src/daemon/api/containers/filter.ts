@@ -67,7 +67,7 @@ export async function selectContainers(
 function matches(view: ContainerView, filters: Filters, ancestors: ReadonlySet<string>): boolean {
   const { container } = view;
   return (
-    filters.match('name', container.name, `/${container.name}`) &&
+    filters.match('name', ...[container.name, ...view.linkNames].flatMap((name) => [name, `/${name}`])) &&
     filters.match('id', container.id) &&
     filters.labels(container.config.Labels) &&
     filters.exact('status', container.state.status) &&

@@ -50,7 +50,7 @@ export function summarizeNetworks(view: ContainerView): Record<string, object> {
   const entries = places(view).map(({ name, settings, endpoint }) => [
     name,
     {
-      IPAMConfig: presentIpam(settings),
+      IPAMConfig: summarizeIpam(settings),
       Links: null,
       Aliases: null,
       NetworkID: settings.joined ? settings.networkId : '',
@@ -103,6 +103,12 @@ function presentAddresses(endpoint: EndpointRecord | undefined) {
     GlobalIPv6Address: ipv6.address,
     GlobalIPv6PrefixLen: ipv6.length,
   };
+}
+
+/** Docker's lists leave link-local addresses out. */
+function summarizeIpam({ ipv4Address, ipv6Address, linkLocalAddresses }: EndpointSettings): object | null {
+  const asked = presentIpam({ ...(ipv4Address ? { ipv4Address } : {}), ...(ipv6Address ? { ipv6Address } : {}) });
+  return asked ?? (linkLocalAddresses?.length ? {} : null);
 }
 
 function presentIpam({ ipv4Address, ipv6Address, linkLocalAddresses }: EndpointSettings): object | null {

@@ -1,5 +1,5 @@
 /** Containers as the Engine API shows them. The order of the fields is Docker's. */
-import { parseLink } from '../../../core/container/links.ts';
+import { linksOf, parseLink } from '../../../core/container/links.ts';
 import type { ContainerConfig, HostConfig } from '../../../core/container/config.ts';
 import type { ContainerMount, ContainerRecord, ContainerState } from '../../../core/container/container.ts';
 import type { ContainerView, Health } from '../../../core/engine/engine.ts';
@@ -87,7 +87,7 @@ export function summarizeContainer(view: ContainerView, image: string, now: numb
   const { container } = view;
   return {
     Id: container.id,
-    Names: [`/${container.name}`],
+    Names: [container.name, ...view.linkNames].sort().map((name) => `/${name}`),
     Image: image,
     ImageID: container.imageId,
     Command: container.args.map((arg, index) => (index > 0 && arg.includes(' ') ? `'${arg}'` : arg)).join(' '),
@@ -153,7 +153,7 @@ function presentMount({ type, name, source, destination, mode, writable, propaga
 }
 
 function presentHostConfig({ name, hostConfig: asked }: ContainerRecord, version: number): object {
-  const hostConfig: HostConfig = { ...asked, Links: presentLinks(name, asked.Links) };
+  const hostConfig: HostConfig = { ...asked, Links: presentLinks(name, asked) };
   if (version <= SHOWS_KERNEL_MEMORY) return hostConfig;
   const { KernelMemory: _, KernelMemoryTCP: __, ...rest } = hostConfig;
   return rest;
@@ -218,6 +218,7 @@ export function statusText({ state }: ContainerRecord, now: number): string {
 }
 
 /** Both ends by their names: `/db:/web/store`. */
-function presentLinks(name: string, links: HostConfig['Links']): HostConfig['Links'] {
-  return links && links.map(parseLink).map(({ target, alias }) => `/${target}:/${name}/${alias}`);
+function presentLinks(name: string, hostConfig: HostConfig): HostConfig['Links'] {
+  const links = linksOf(hostConfig).map(parseLink);
+  return links.length > 0 ? links.map(({ target, alias }) => `/${target}:/${name}/${alias}`) : null;
 }

@@ -289,7 +289,7 @@ export class FakeEngine implements EngineApi {
   }
 
   #containerView(container: ContainerRecord): ContainerView {
-    return { container, sandbox: undefined, endpoints: [], execIds: [] };
+    return { container, sandbox: undefined, endpoints: [], linkNames: [], execIds: [] };
   }
 
   #container(ref: string): ContainerRecord {

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { World } from './world.fixture.ts';
+
+const linked = (...Links: string[]) => ({ host: { Links } });
+
+test('a container has names as the link of others, until they are gone', async () => {
+  const world = await World.start();
+  await world.run('db');
+  await world.run('web', linked('db:store', 'db'));
+  const { containers } = world.engine;
+  expect(containers.get('db').linkNames).toEqual(['web/store', 'web/db']);
+  await containers.rename('web', 'shop');
+  expect(containers.list().map(({ container, linkNames }) => [container.name, linkNames])).toEqual([
+    ['db', ['shop/store', 'shop/db']],
+    ['shop', []],
+  ]);
+  await containers.remove('shop', { force: true, volumes: false });
+  expect(containers.get('db').linkNames).toEqual([]);
+});
+
+test('without the other container, or where it is on another network, a start is refused in Docker’s words', async () => {
+  const world = await World.start();
+  await world.network('apart');
+  await world.run('db', { network: 'apart' });
+  const { containers } = world.engine;
+  await expect(world.run('web', linked('db:store'))).rejects.toThrow(
+    'Cannot link to /db, as it does not belong to the default network',
+  );
+  await containers.remove('db', { force: true, volumes: false });
+  await expect(containers.start('web')).rejects.toThrow('Cannot link to a non running container: /db AS /web/store');
+});
