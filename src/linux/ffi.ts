@@ -322,6 +322,21 @@ export const sendto: (
 ) => number = systemCall(
   'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, unsigned int addressLength)',
 );
+/** `sendto` that gives -errno: -EAGAIN where the kernel has no room. */
+export const trySendTo: typeof sendto = attempt(
+  'intptr_t sendto(int fd, const void *data, size_t length, int flags, const void *address, unsigned int addressLength)',
+);
+/** Fills `data`, and `address` with up to `addressLength[0]` bytes of the sender's sockaddr; gives the size, or -errno. */
+export const tryReceiveFrom: (
+  fd: number,
+  data: Bytes,
+  length: number,
+  flags: number,
+  address: Bytes,
+  addressLength: Uint32Array,
+) => number = attempt(
+  'intptr_t recvfrom(int fd, _Out_ void *data, size_t length, int flags, _Out_ void *address, _Inout_ unsigned int *addressLength)',
+);
 /** Returns the number of bytes received; with MSG_TRUNC the datagram's whole size. */
 export const recv: (fd: number, data: Bytes, length: number, flags: number) => number = systemCall(
   'intptr_t recv(int fd, _Out_ void *data, size_t length, int flags)',

@@ -114,41 +114,63 @@ function flags(message: Buffer): number {
 function refuse(message: Buffer, code: number): Buffer {
   const answer = Buffer.alloc(HEADER);
   message.copy(answer, 0, 0, 2);
-  answer.writeUInt16BE(FLAG.response | (flags(message) & (OPCODE | FLAG.recursionDesired)) | code, 2);
+  answer.writeUInt16BE(answerFlags(message, code), 2);
   return answer;
 }
+
+const answerFlags = (message: Buffer, code: number): number =>
+  FLAG.response | (flags(message) & (OPCODE | FLAG.recursionDesired)) | code;
 
 /**
  * An answer with as many of the records as fit into `limit` bytes, marked as truncated if some do
  * not. The question is given back byte by byte, and so in its own letter case.
  */
 export function writeAnswer(query: Query, code: number, answers: readonly Answer[], limit: number): Buffer {
-  const question = query.message.subarray(HEADER, query.questionEnd);
-  const opt = query.edns ? resourceRecord([0], TYPE.OPT, OUR_UDP_SIZE, 0, new Uint8Array()) : Buffer.alloc(0);
-  const records: Buffer[] = [];
-  let size = HEADER + question.length + opt.length;
-  for (const { type, data } of answers) {
-    const record = resourceRecord(QUESTION_NAME, type, CLASS.IN, TTL, data);
-    if (size + record.length > limit) break;
-    records.push(record);
-    size += record.length;
+  let size = query.questionEnd + (query.edns ? recordSize(ROOT, 0) : 0);
+  let count = 0;
+  for (const { data } of answers) {
+    const grown = size + recordSize(QUESTION_NAME, data.length);
+    if (grown > limit) break;
+    size = grown;
+    count++;
   }
-  const header = refuse(query.message, code);
-  const truncated = records.length < answers.length ? FLAG.truncated : 0;
-  header.writeUInt16BE(flags(header) | FLAG.recursionAvailable | truncated, 2);
-  header.writeUInt16BE(1, 4);
-  header.writeUInt16BE(records.length, 6);
-  header.writeUInt16BE(query.edns ? 1 : 0, 10);
-  return Buffer.concat([header, question, ...records, opt]);
+  const answer = Buffer.allocUnsafe(size);
+  query.message.copy(answer, 0, 0, query.questionEnd);
+  const truncated = count < answers.length ? FLAG.truncated : 0;
+  answer.writeUInt16BE(answerFlags(query.message, code) | FLAG.recursionAvailable | truncated, 2);
+  for (const [index, records] of [1, count, 0, query.edns ? 1 : 0].entries())
+    answer.writeUInt16BE(records, 4 + 2 * index);
+  let at = query.questionEnd;
+  for (let index = 0; index < count; index++) {
+    const { type, data } = answers[index]!;
+    at = writeRecord(answer, at, QUESTION_NAME, type, CLASS.IN, TTL, data);
+  }
+  if (query.edns) writeRecord(answer, at, ROOT, TYPE.OPT, OUR_UDP_SIZE, 0, NOTHING);
+  return answer;
 }
 
-function resourceRecord(name: readonly number[], type: number, kind: number, ttl: number, data: Uint8Array): Buffer {
-  const head = Buffer.alloc(10);
-  head.writeUInt16BE(type, 0);
-  head.writeUInt16BE(kind, 2);
-  head.writeUInt32BE(ttl, 4);
-  head.writeUInt16BE(data.length, 8);
-  return Buffer.concat([Uint8Array.from(name), head, data]);
+const ROOT = [0] as const;
+const NOTHING = new Uint8Array();
+
+const recordSize = (name: readonly number[], length: number): number => name.length + 10 + length;
+
+/** Says where the record ends. */
+function writeRecord(
+  target: Buffer,
+  start: number,
+  name: readonly number[],
+  type: number,
+  kind: number,
+  ttl: number,
+  data: Uint8Array,
+): number {
+  target.set(name, start);
+  let at = target.writeUInt16BE(type, start + name.length);
+  at = target.writeUInt16BE(kind, at);
+  at = target.writeUInt32BE(ttl, at);
+  at = target.writeUInt16BE(data.length, at);
+  target.set(data, at);
+  return at + data.length;
 }
 
 /** The bytes of a dotted name. Throws RangeError if it is longer than DNS allows. */

@@ -3,7 +3,8 @@ import net from 'node:net';
 import { RESOLVER_ADDRESS } from '../../core/engine/etc.ts';
 import type { Names } from '../../core/engine/names.ts';
 import { withNamespace } from '../../linux/namespace.ts';
-import { openTcpListener, openUdp } from '../../linux/socket.ts';
+import { type Datagram, receiveDatagram, sendDatagram } from '../../linux/datagrams.ts';
+import { openTcpListener, openUdp, socketAddress } from '../../linux/socket.ts';
 import { datagramSocket } from '../datagram.ts';
 import type { Held, Warn } from '../held.ts';
 import type { Server, Transport } from './channel.ts';
@@ -17,6 +18,8 @@ const DNS_PORT = 53;
 /** TCP connections at a time, and how long one may be silent. */
 const CONNECTIONS = 256;
 const IDLE_MS = 10_000;
+/** For each that Node tells of, which are up to 32 before anybody else has a turn. */
+const DATAGRAMS_AT_ONCE = 8;
 
 export interface Sandbox {
   readonly id: string;
@@ -50,8 +53,14 @@ export class Resolver implements Held {
     const failed = (error: Error) => warn(`name server of sandbox ${sandbox.id}: ${error.message}`);
     this.#datagrams.on('error', failed);
     this.#server.on('error', failed);
-    this.#datagrams.on('message', (message, client) => {
-      this.#answer(message, 'udp', (answer) => this.#datagrams.send(answer, client.port, client.address));
+    this.#datagrams.on('message', (message, { address, port }) => {
+      this.#answerDatagram(fds.udp, { message, sender: socketAddress(address, port) });
+      // Node tells of one datagram at a time, and at length; those that wait behind it are taken at once.
+      for (let count = 1; count < DATAGRAMS_AT_ONCE; count++) {
+        const next = receiveDatagram(fds.udp);
+        if (!next) break;
+        this.#answerDatagram(fds.udp, next);
+      }
     });
     this.#datagrams.bind({ fd: fds.udp });
     this.#server.listen({ fd: fds.tcp });
@@ -75,6 +84,10 @@ export class Resolver implements Held {
     this.#server.close();
     this.#forwarder.close();
     for (const connection of this.#connections) connection.destroy();
+  }
+
+  #answerDatagram(fd: number, { message, sender }: Datagram): void {
+    this.#answer(message, 'udp', (answer) => sendDatagram(fd, answer, sender));
   }
 
   /** Answers the messages of a connection as they come, each as soon as its answer is known. */
