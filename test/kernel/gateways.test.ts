@@ -136,6 +136,8 @@ describe('gateway mode', () => {
     expect(await fromWorld('http://10.2.0.2:81/')).toBe(other);
     expect(await fromWorld(`http://${HOST_ADDRESS}:8090/`)).toBe(published);
     expect(await sourceOf('gate', WORLD_ADDRESS)).toBe(source);
+    const ports = (await stage.docker('inspect', '-f', '{{json .NetworkSettings.Ports}}', 'gate')).trim();
+    expect(ports).toContain(`"HostPort":"${mode === 'routed' ? '' : '8090'}"`);
     const pinged = (await stage.onWorld('busybox', ['ping', '-c', '1', '-W', '1', '10.2.0.2'])).code === 0;
     expect(pinged).toBe(mode !== 'nat');
   });

@@ -53,7 +53,7 @@ const SCENE: Scene = {
     place('shy2', closed, '172.21.0.3/16'),
     place('own', plain, '172.22.0.2/16'),
     place('chooser', chosen, '172.23.0.2/16'),
-    place('free', routed, '172.24.0.2/16', ['8084:80'], { bindingSequence: 4 }),
+    place('free', routed, '172.24.0.2/16', ['0:80'], { bindingSequence: 4 }),
     place('open', bare, '172.25.0.2/16'),
   ],
 };

@@ -9,20 +9,23 @@ export interface Port {
 
 /**
  * `0.0.0.0:80-81->80-81/tcp, 443/tcp, 0.0.0.0:8080->80/tcp`: neighbours with the same number on
- * both sides are one range; what has another number outside stands by itself, and last.
+ * both sides are one range; what has another number outside stands by itself, and last. What is open
+ * without a port of the host is as if it were exposed only.
  */
 export function portsLine(ports: readonly Port[]): string {
   const open = new Map<string, { readonly first: number; last: number }>();
   const ranges: string[] = [];
   const mappings: string[] = [];
   for (const port of ports.toSorted(byPlace)) {
-    const { IP: ip = '', PrivatePort: inside, PublicPort: outside = 0, Type: protocol } = port;
+    const { PrivatePort: inside, PublicPort: outside = 0, Type: protocol } = port;
+    const ip = outside === 0 ? '' : (port.IP ?? '');
     if (ip !== '' && outside !== inside) {
       mappings.push(`${place(ip, String(outside))}->${inside}/${protocol}`);
       continue;
     }
     const key = `${ip}/${protocol}`;
     const range = open.get(key);
+    if (range?.last === inside) continue;
     if (range?.last === inside - 1) {
       range.last = inside;
       continue;

@@ -111,7 +111,7 @@ function endpointObjects(place: Place, options: FirewallOptions): Desired[] {
   });
   objects.push(...interior(place));
   for (const binding of endpoint.bindings) {
-    const listener = listen(binding, place, bridge, options);
+    const listener = listen(binding, place, options);
     if (listener) objects.push(listener);
   }
   return objects;
@@ -120,15 +120,14 @@ function endpointObjects(place: Place, options: FirewallOptions): Desired[] {
 function listen(
   { protocol, hostAddress, hostPort, containerPort }: PortBinding,
   place: Place,
-  bridge: BridgeSettings,
   { userlandProxy }: FirewallOptions,
 ): Desired | undefined {
   const [ipv4 = ''] = place.endpoint.ipv4.split('/');
   const [ipv6 = ''] = place.endpoint.ipv6.split('/');
   // The proxy also leads from the host's IPv6 to a container that has none.
   const target = (hostAddress.includes(':') ? ipv6 : ipv4) || ipv4 || ipv6;
-  // A routed container is called by its own address: the host's port stays free.
-  if (gatewayMode(bridge, target.includes(':') ? 'ip6' : 'ip') === 'routed') return undefined;
+  // A routed container is called by its own address.
+  if (hostPort === 0) return undefined;
   const where = hostAddress.includes(':') ? `[${hostAddress}]:${hostPort}` : `${hostAddress}:${hostPort}`;
   return {
     kind: 'listener',

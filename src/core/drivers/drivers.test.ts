@@ -174,7 +174,7 @@ describe('an endpoint', () => {
 
   it('leaves the host’s ports free on a routed network', () => {
     const routed = network('N', 2, { bridge: { gatewayMode4: 'routed' } });
-    expect(its(place('c1', routed, '172.18.0.2/16', ['80:8080']))).not.toContainEqual(
+    expect(its(place('c1', routed, '172.18.0.2/16', ['0:8080']))).not.toContainEqual(
       expect.stringContaining('listener'),
     );
   });

@@ -2,6 +2,7 @@
 import type { ContainerRecord } from '../container/container.ts';
 import { assignAddress, claimAddress, containerGateway } from '../ipam/assign.ts';
 import { uniqueLocalSource, type PoolSource } from '../ipam/sources.ts';
+import { gatewayMode } from '../firewall/mode.ts';
 import { allocateBindings, type PortRange } from '../network/bindings.ts';
 import type { EndpointRecord, EndpointSettings } from '../network/endpoint.ts';
 import { DEFAULT_BRIDGE_NAME, generatedBridgeName } from '../network/bridge.ts';
@@ -169,14 +170,21 @@ export class Allocator {
     const inUse = [...records.endpoint.values()]
       .filter(({ id }) => id !== endpoint.id)
       .flatMap((other) => other.bindings);
+    const { bridge } = network;
+    const routed = ([4, 6] as const).filter(
+      (version) => bridge && gatewayMode(bridge, version === 4 ? 'ip' : 'ip6') === 'routed',
+    );
+    // The proxy leads from the host's IPv6 to a container that has none, unless nothing of the host leads there.
+    const isProxied = this.#context.settings.firewall.userlandProxy && !routed.includes(4);
     const { bindings, cursor } = allocateBindings(requested, {
       endpoint: { id: endpoint.id, containerName: container.name },
       inUse,
       ephemeral: this.#facts.ephemeral,
       cursor: this.#context.ledger.given.ports,
-      hostBinding: network.bridge?.hostBinding ?? '',
+      hostBinding: bridge?.hostBinding ?? '',
       ipv4: endpoint.ipv4 !== '',
-      ipv6: endpoint.ipv6 !== '' || (endpoint.ipv4 !== '' && this.#context.settings.firewall.userlandProxy),
+      ipv6: endpoint.ipv6 !== '' || (endpoint.ipv4 !== '' && isProxied),
+      routed,
     });
     this.#give({ ports: cursor });
     return { bindings, bindingSequence: this.nextSequence() };

@@ -29,3 +29,12 @@ test('without the other container, or where it is on another network, a start is
   await containers.remove('db', { force: true, volumes: false });
   await expect(containers.start('web')).rejects.toThrow('Cannot link to a non running container: /db AS /web/store');
 });
+
+test('links of who is not on the default bridge have no effect', async () => {
+  const world = await World.start();
+  await world.run('db');
+  await world.run('web', { ...linked('db:store', 'db'), network: 'none' });
+  await world.engine.containers.stop('db');
+  await world.engine.containers.restart('web');
+  expect(world.engine.containers.get('db').linkNames).toEqual(['web/store', 'web/db']);
+});

@@ -1,7 +1,7 @@
 /** The containers that one is linked to on the default bridge. */
 import type { HostConfig } from '../container/config.ts';
 import { type ContainerRecord, isAlive } from '../container/container.ts';
-import { linkEnvironment, linkedPorts, linksOf, parseLink, type Linked } from '../container/links.ts';
+import { linkEnvironment, linkedPorts, linksOf, parseLink, type Link, type Linked } from '../container/links.ts';
 import { hostAddress } from '../address/prefix.ts';
 import { EngineError } from '../network/error.ts';
 import { findContainer } from './lookup.ts';
@@ -9,15 +9,14 @@ import type { Draft, Records } from './records.ts';
 
 /** The names that a container has for those that it is linked to. */
 export const linkAliases = (container: ContainerRecord): readonly string[] =>
-  linksOf(container.hostConfig).map((text) => parseLink(text).alias);
+  effectiveLinks(container).map(({ alias }) => alias);
 
 /** Those that have a place there, which they have while they run; in the order of the links. */
 export function linkedContainers(
   records: Records,
   container: ContainerRecord,
 ): readonly (Linked & { readonly container: ContainerRecord })[] {
-  return linksOf(container.hostConfig).flatMap((text) => {
-    const { target, alias } = parseLink(text);
+  return effectiveLinks(container).flatMap(({ target, alias }) => {
     const other = findContainer(records, target, 'optional');
     const place = records.endpoint
       .where('container', other?.id ?? '')
@@ -54,8 +53,7 @@ export function refuseUnknownLinks(records: Pick<Records, 'container'>, { Links 
 /** @throws EngineError for the first link whose other end is not on the default bridge, or does not run */
 export function refuseDeadLinks(records: Records, container: ContainerRecord): void {
   const alive = new Set(linkedContainers(records, container).map((linked) => linked.container.id));
-  for (const text of linksOf(container.hostConfig)) {
-    const { target, alias } = parseLink(text);
+  for (const { target, alias } of effectiveLinks(container)) {
     const other = findContainer(records, target, 'optional');
     if (other && alive.has(other.id)) continue;
     if (other && !other.networks['bridge']) {
@@ -97,4 +95,9 @@ export function settleLinks(draft: Draft, nextSequence: () => number): void {
     if (JSON.stringify(linkedTo) === JSON.stringify(endpoint.linkedTo ?? [])) continue;
     draft.endpoint.put({ ...endpoint, linkedTo, linkSequence: nextSequence() });
   }
+}
+
+/** Links are of use on the default bridge alone. */
+function effectiveLinks({ hostConfig, networks }: ContainerRecord): readonly Link[] {
+  return networks['bridge'] ? linksOf(hostConfig).map(parseLink) : [];
 }

@@ -14,6 +14,7 @@ const context = (more: Partial<BindingContext> = {}): BindingContext => ({
   hostBinding: '',
   ipv4: true,
   ipv6: true,
+  routed: [],
   ...more,
 });
 
@@ -101,6 +102,21 @@ describe('ephemeral ports', () => {
     expect(() => allocate([ask(8000, 8001), ask(8000, 8001), ask(8000, 8001)])).toThrow(
       `driver failed programming external connectivity on endpoint web (${'e'.repeat(64)}): all ports are allocated (8000-8001/tcp)`,
     );
+  });
+});
+
+describe('on a routed network', () => {
+  test('a port opens, and none of the host’s is taken', () => {
+    expect(allocate([ask(80, 80, '127.0.0.1'), ask(80)], { routed: [4, 6], inUse: [bound('0.0.0.0', 80)] })).toEqual([
+      '0.0.0.0:0',
+      '0.0.0.0:0',
+      ':::0',
+    ]);
+  });
+
+  test('of one version, the other is published', () => {
+    expect(allocate([ask(80)], { routed: [6] })).toEqual(['0.0.0.0:80', ':::0']);
+    expect(allocate([ask()], { routed: [4] })).toEqual(['0.0.0.0:0', ':::32768']);
   });
 });
 

@@ -1,4 +1,5 @@
 /** Choosing the host ports of an endpoint that is about to publish ports. */
+import type { Version } from '../address/address.ts';
 import type { PortBinding, PortProtocol } from './endpoint.ts';
 import { EngineError } from './error.ts';
 import type { RequestedPort } from './port.ts';
@@ -26,6 +27,8 @@ export interface BindingContext {
   /** Versions that reach the container: its own, and with the userland proxy those that the host has. */
   readonly ipv4: boolean;
   readonly ipv6: boolean;
+  /** Versions that the network is routed in: the port opens, but none of the host's leads to it. */
+  readonly routed: readonly Version[];
 }
 
 export interface AllocatedBindings {
@@ -44,12 +47,15 @@ export function allocateBindings(requested: readonly RequestedPort[], context: B
   for (const request of requested) {
     const addresses = hostAddresses(request, context);
     if (addresses.length === 0) continue;
-    const found = findPort(request, addresses, taken, { ...context, cursor });
-    cursor = found.cursor;
-    for (const hostAddress of addresses) {
+    const published = addresses.filter((address) => !isRouted(address, context));
+    const found = published.length > 0 ? findPort(request, published, taken, { ...context, cursor }) : undefined;
+    cursor = found?.cursor ?? cursor;
+    for (const address of addresses) {
       const { protocol, containerPort } = request;
-      const binding: PortBinding = { protocol, containerPort, hostAddress, hostPort: found.port };
-      taken.add(binding);
+      const binding: PortBinding = isRouted(address, context)
+        ? { protocol, containerPort, hostAddress: address.includes(':') ? ALL6 : ALL4, hostPort: 0 }
+        : { protocol, containerPort, hostAddress: address, hostPort: found!.port };
+      if (binding.hostPort !== 0) taken.add(binding);
       bindings.push(binding);
     }
   }
@@ -61,6 +67,9 @@ function hostAddresses({ hostAddress }: RequestedPort, { hostBinding, ipv4, ipv6
   const addresses = asked ? [asked] : [ALL4, ALL6];
   return addresses.filter((address) => (address.includes(':') ? ipv6 : ipv4));
 }
+
+const isRouted = (address: string, { routed }: BindingContext): boolean =>
+  routed.includes(address.includes(':') ? 6 : 4);
 
 function findPort(
   { protocol, from, to }: RequestedPort,

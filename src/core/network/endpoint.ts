@@ -8,6 +8,7 @@ export interface PortBinding {
   readonly containerPort: number;
   /** `0.0.0.0`, `::`, or one address of the host. */
   readonly hostAddress: string;
+  /** 0 on a routed network: the port is open at the container's own address alone. */
   readonly hostPort: number;
 }
 

@@ -252,7 +252,7 @@ describe('a published port', () => {
 
   it('of a routed container is only let in', () => {
     const routed = network('R', 2, { bridge: { gatewayMode4: 'routed' } });
-    expect(rules(place('c', routed, '172.18.0.2/16', ['80:8080']))).toEqual([
+    expect(rules(place('c', routed, '172.18.0.2/16', ['0:8080']))).toEqual([
       '*filter',
       '-A DOCKER -d 172.18.0.2/32 ! -i R -o R -p tcp -m tcp --dport 8080 -j ACCEPT',
     ]);

@@ -27,6 +27,7 @@ export interface ContainerFacts {
   readonly network: string;
   /** Without its length. */
   readonly address: string;
+  /** Those that a port of the host leads to. */
   readonly bindings: readonly PortBinding[];
   /** The inside; undefined where nobody looked. */
   readonly inside: LinuxNamespace | undefined;
@@ -145,7 +146,7 @@ function ours(
         name: names.get(containerId) ?? containerId,
         network: network.name,
         address: hostAddress(address),
-        bindings,
+        bindings: bindings.filter(({ hostPort }) => hostPort > 0),
         inside: namespaces.get(sandboxId),
       };
     }),

@@ -170,6 +170,16 @@ test('lists have the names that a container has as a link, and no link-local add
   });
 });
 
+test('on a routed network ports are open without one of the host', () => {
+  const bindings = [{ protocol: 'tcp', containerPort: 80, hostAddress: '0.0.0.0', hostPort: 0 }] as const;
+  const routed = viewOf(published, {}, { isGateway4: true, ipv4: '172.24.0.2/16', bindings });
+  expect(presentContainer(routed, 41, {} as never)).toMatchObject({
+    NetworkSettings: { Ports: { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '' }] } },
+  });
+  const { Ports } = summarizeContainer(routed, 'busybox:1', 0) as { Ports: object[] };
+  expect(Ports[0]).toEqual({ IP: '0.0.0.0', PrivatePort: 80, Type: 'tcp' });
+});
+
 test('where nothing leads out, nothing is exposed', () => {
   const inside = viewOf(published, {}, { interfaceName: 'eth0', ipv4: '172.24.0.2/16', bindings: [] });
   expect(presentContainer(inside, 41, {} as never)).toMatchObject({ NetworkSettings: { Ports: {} } });

@@ -149,7 +149,10 @@ export function presentPorts(view: ContainerView): Record<string, object | null>
     port,
     bindings.length === 0
       ? null
-      : bindings.map(({ hostAddress, hostPort }) => ({ HostIp: hostAddress, HostPort: String(hostPort) })),
+      : bindings.map(({ hostAddress, hostPort }) => ({
+          HostIp: hostAddress,
+          HostPort: hostPort === 0 ? '' : String(hostPort),
+        })),
   ]);
   return sorted(Object.fromEntries(entries));
 }
@@ -162,7 +165,7 @@ export function summarizePorts(view: ContainerView): readonly object[] {
     const published = bindings.map(({ hostAddress, hostPort }) => ({
       IP: hostAddress,
       PrivatePort: common.PrivatePort,
-      PublicPort: hostPort,
+      ...(hostPort === 0 ? {} : { PublicPort: hostPort }),
       Type: type,
     }));
     return { number: common.PrivatePort, summary: published.length > 0 ? published : [common] };

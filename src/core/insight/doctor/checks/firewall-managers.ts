@@ -31,9 +31,9 @@ export const firewallManagers: Check = (facts) => {
       ? [
           {
             severity: 'note' as const,
-            what: 'firewalld runs beside the engine: each of its reloads may take rules away (they are put back when that is seen), and bridges that are in no zone of it are in its default zone.',
+            what: 'firewalld runs beside the engine: each of its reloads may take rules away (they are put back when that is seen), and bridges that are in no zone of it are in its default zone, which may refuse what their containers send. Docker puts its bridges into a zone itself, by D-Bus; Passerelle leaves that to you.',
             proof: [firewalld ? 'nft list table inet firewalld' : 'iptables -t filter -L FORWARD_IN_ZONES'],
-            first: `firewall-cmd --permanent --zone=trusted --add-interface=${networks[0]!.bridge} && firewall-cmd --reload`,
+            first: `firewall-cmd --permanent --zone=trusted ${networks.map(({ bridge }) => `--add-interface=${bridge}`).join(' ')} && firewall-cmd --reload`,
           },
         ]
       : []),
