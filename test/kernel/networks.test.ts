@@ -1,4 +1,6 @@
 /** Networks as docker lists, prunes and refuses them, and addresses where there are few. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Stage } from '../../scripts/stage.ts';
 import { loadBusybox } from '../support/images.ts';
@@ -9,6 +11,8 @@ const IMAGE = 'busybox:1.36';
 beforeAll(async () => {
   stage = await Stage.set('passerelle-networks');
   await stage.onHost('ip', ['route', 'add', '172.18.0.0/17', 'dev', 'uplink0']);
+  stage.resolvConf = join(stage.directory, 'resolv.conf');
+  await writeFile(stage.resolvConf, 'nameserver 172.19.0.53\n');
   await stage.startDaemon();
   await loadBusybox(stage);
 });
@@ -38,9 +42,9 @@ const address = async (network: string, ...options: string[]): Promise<string> =
     )
   ).split(/\s+/)[3]!;
 
-test('a subnet of the pools that the host has a route into is left out', async () => {
+test('subnets of the pools that the host has a route into, or its name server in, are left out', async () => {
   await stage.docker('network', 'create', 'first');
-  expect(await address('first')).toBe('172.19.0.2/16');
+  expect(await address('first')).toBe('172.20.0.2/16');
   await stage.docker('network', 'rm', 'first');
 });
 
@@ -125,6 +129,33 @@ describe('addresses', () => {
     await stage.docker('network', 'rm', 'small');
   });
 
+  test('when no subnet is left it is told who holds what; one that is released is given again', async () => {
+    const made: string[] = [];
+    let told = '';
+    while (told === '') {
+      const { code, stderr } = await stage.outside(stage.client, ['network', 'create', `pool${made.length}`]);
+      if (code === 0) made.push(`pool${made.length}`);
+      else told = stderr;
+    }
+    expect(told).toContain(
+      'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network (',
+    );
+    const subnet = (name: string) =>
+      stage.docker('network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', name);
+    const released = await subnet('pool3');
+    for (const holder of [
+      `network pool3 has ${released}`,
+      'the host needs 172.18.0.0/17',
+      'the host needs 172.19.0.53',
+    ]) {
+      expect(told).toContain(holder);
+    }
+    await stage.docker('network', 'rm', 'pool3');
+    await stage.docker('network', 'create', 'pool3');
+    expect(await subnet('pool3')).toBe(released);
+    await stage.docker('network', 'rm', ...made);
+  });
+
   test('a single address is the gateway', async () => {
     await stage.docker('network', 'create', '--subnet', '10.30.0.9/32', 'single');
     expect(await refused('run', '--rm', '--network', 'single', IMAGE, 'true')).toContain('no available IPv4 addresses');
@@ -166,7 +197,7 @@ test('a configuration network lends its settings, and cannot go while it does', 
   await stage.docker('network', 'create', '--config-from', 'template', 'copy');
   expect(await address('copy')).toBe('10.32.0.2/24');
   expect(await refused('network', 'rm', 'template')).toContain('configuration network "template" is in use');
-  expect(await refused('run', '--rm', '--network', 'template', IMAGE, 'true')).toContain('configuration network');
+  expect(await refused('run', '--rm', '--network', 'template', IMAGE, 'true')).toContain('configuration-only network');
   await stage.docker('network', 'rm', 'copy');
   await stage.docker('network', 'rm', 'template');
 });
