@@ -28,6 +28,11 @@ const POOLS = [
 ];
 const own = network('own', POOLS);
 
+test('a place on a configuration is not looked for in its pools, of which it has none', () => {
+  const settings = { ipv4Address: '10.1.2.3' };
+  expect(checkEndpointSettings({ ...network('template', []), configOnly: true }, settings)).toEqual(settings);
+});
+
 describe('settings become canonical', () => {
   test.each<[EndpointSettings, EndpointSettings]>([
     [{}, {}],

@@ -44,6 +44,8 @@ function addressProblems(network: NetworkRecord, version: Version, text: string 
   const address = parseAddress(text);
   if (!address || address.version !== version || isUnspecified(address))
     return [`invalid IPv${version} address: ${text}`];
+  // It has no pools, and takes nobody in.
+  if (network.configOnly) return [];
   if (!holds(network, address)) return [`no configured subnet contains IP address ${text}`];
   // A subnet that the engine chose may be another one tomorrow.
   const userChose = (network.ipam.requested ?? []).some(({ subnet }) => subnet.includes(':') === (version === 6));

@@ -1,4 +1,5 @@
 /** Instants, as the API's queries and bodies write them. RFC 3339 with nanoseconds is what the engine speaks. */
+import { parseDuration } from '../../../core/compose/units.ts';
 import { EngineError } from '../../../core/network/error.ts';
 
 const MILLION = 1_000_000n;
@@ -36,17 +37,11 @@ function parseInstant(text: string): string | undefined {
   return undefined;
 }
 
-const DURATION = /^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?$/;
-
-/** Reads what `readInstant` does, or a Go duration (`10m`, `1h30m`), which is that long before `now`. */
+/** Reads what `readInstant` does, or a Go duration (`10m`, `1h30m`, `5ms`), which is that long before `now`. */
 export function readInstantOrAge(text: string, now: string): string {
-  const age = text === '' ? null : DURATION.exec(text);
-  if (!age) {
-    const instant = parseInstant(text);
-    if (instant !== undefined) return instant;
-    throw new EngineError('invalid', `failed to parse value as time or duration: ${JSON.stringify(text)}`);
-  }
-  const [, hours = '0', minutes = '0', rest = '0'] = age;
-  const milliseconds = Math.round((Number(hours) * 3600 + Number(minutes) * 60 + Number(rest)) * 1000);
-  return printInstant(nanoseconds(now) - BigInt(milliseconds) * MILLION);
+  const age = parseDuration(text);
+  if (age !== undefined) return printInstant(nanoseconds(now) - BigInt(age));
+  const instant = parseInstant(text);
+  if (instant !== undefined) return instant;
+  throw new EngineError('invalid', `failed to parse value as time or duration: ${JSON.stringify(text)}`);
 }
