@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HOST_ADDRESS, Stage } from '../../scripts/stage.ts';
+import { printDot } from '../../src/core/insight/graph/dot.ts';
+import type { Graph } from '../../src/core/insight/graph/graph.ts';
 import { parseListing } from '../../src/core/firewall/parse.ts';
 import { loadBusybox } from '../support/images.ts';
 import { runPasserelle, type Outcome } from '../support/passerelle.ts';
@@ -305,6 +307,9 @@ describe('a snapshot', () => {
   });
 
   test('is taken by a shell script where there is no daemon of ours to ask', async () => {
+    const program = ['busybox:1.36', 'sleep', '600'];
+    await stage.docker('run', '-d', '--name', 'agent', '--network', 'host', ...program);
+    await stage.docker('run', '-d', '--name', 'sidecar', '--network', 'container:web', ...program);
     const { out: script } = await passerelle('snapshot', '--script');
     const { stdout, stderr } = await stage.onHost('sh', [], { input: script });
     expect(stderr).toBe('');
@@ -315,6 +320,14 @@ describe('a snapshot', () => {
     expect((await elsewhere('graph')).out).toContain('*:8080/tcp → 80');
     expect((await elsewhere('doctor')).status).toBe(0);
     expect((await elsewhere('trace', '--to', `${HOST_ADDRESS}:8080`)).out).toContain('nat DOCKER');
+    // Who shares the host's network or another container's is known by name, and where it is.
+    const agent = await elsewhere('trace', '--from', 'agent', '--to', 'sidecar:80');
+    expect(agent).toMatchObject({ status: 0, out: expect.stringMatching(/^agent to sidecar:80: PASS\n/) });
+    expect(agent.out).toMatch(/^ {2}host .*send: out of br-/m);
+    expect((await elsewhere('trace', '--from', 'sidecar', '--to', 'agent/icmp')).out).toMatch(
+      /sidecar to agent\/icmp: PASS/,
+    );
+    await stage.docker('rm', '-f', 'agent', 'sidecar');
   });
 
   test('is refused if it is none', async () => {
@@ -333,4 +346,37 @@ test('graph draws what is there', async () => {
   );
   expect((await passerelle('graph', '--format', 'svg')).out).toMatch(/^<svg .*<\/svg>\n$/s);
   expect(await passerelle('graph', '--format', 'png')).toMatchObject({ status: 1 });
+});
+
+test('what graph writes for Graphviz is drawn by it, odd names too', async () => {
+  const odd = 'say "\\n" <b>&amp; {a|b}';
+  const nothing = { uplinks: [], isolated: [] };
+  const network = { name: odd, bridge: 'br-0', subnets: [], gateways: ['fd00::1/64'], internal: false };
+  const place = { network: odd, address: 'fd00::2', ports: [{ host: '[::]:80/tcp', container: '80' }] };
+  const graph: Graph = {
+    ...nothing,
+    networks: [network],
+    containers: [{ name: 'web', places: [place] }],
+    onHost: ['graph', 'node'],
+  };
+  const drawn = async (input: string) => {
+    const { code, stdout, stderr } = await stage.outside('dot', ['-Tjson'], { input });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { objects = [], edges = [] } = JSON.parse(stdout) as {
+      objects: { name: string; label: string }[];
+      edges: { tail: number; head: number }[];
+    };
+    return {
+      names: objects.map(({ name }) => name),
+      edges: edges.map(({ tail, head }) => [objects[tail]!.name, objects[head]!.name]),
+    };
+  };
+  const { out } = await passerelle('graph', '--format', 'dot');
+  const real = await drawn(out);
+  expect(real.names).toEqual(expect.arrayContaining(['outside', 'link uplink0', 'network lab', 'container web']));
+  expect(real.edges).toContainEqual(['network lab', 'container web']);
+  expect(real.edges).toContainEqual(['outside', 'container web']);
+  const strange = await drawn(printDot(graph));
+  expect(strange.names).toContain('container graph');
+  expect(strange.edges).toHaveLength(2);
 });

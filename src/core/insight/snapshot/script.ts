@@ -42,6 +42,18 @@ names() {
   printf '}'
 }
 
+# Containers on the host's network, and those on another one's: NAME WHOSE.
+on_host() {
+  docker inspect -f '{{.HostConfig.NetworkMode}} {{.Name}}' $running | while read -r mode container; do
+    [ "$mode" = host ] && printf '%s host\\n' "\${container#/}"
+  done
+}
+shared() {
+  docker inspect -f '{{.HostConfig.NetworkMode}} {{.Name}}' $running | while read -r mode container; do
+    case $mode in container:*) docker inspect -f "\${container#/} {{index (split .Name \\"/\\") 1}}" "\${mode#container:}" ;; esac
+  done
+}
+
 printf '{ "passerelle": ${FORMAT}, "taken": "%s", "problems": [],\\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 printf '  "namespaces": { "${HOST}": {'
 comma=
@@ -49,8 +61,9 @@ ${PARTS.map(step).join('\n')}
 printf '\\n  }'
 has_docker=
 command -v docker > /dev/null && docker network ls -q > /dev/null 2>&1 && has_docker=1
-if [ -n "$has_docker" ] && command -v nsenter > /dev/null; then
-  running=$(docker ps -q)
+running=
+[ -z "$has_docker" ] || running=$(docker ps -q)
+if command -v nsenter > /dev/null; then
   [ -z "$running" ] || docker inspect -f '{{.State.Pid}} {{.HostConfig.NetworkMode}} {{.Name}}' $running | while read -r pid mode container; do
     # Those that share a network have no place of their own.
     case $mode in host | container:*) continue ;; esac
@@ -69,6 +82,10 @@ if [ -n "$has_docker" ]; then
   names docker network inspect -f '{{range $c := .Containers}}${ends('.Name')}{{end}}' $(docker network ls -q)
   printf ', "addresses": '
   names docker network inspect -f '{{$network := .Name}}{{range .Containers}}${ends('$network')}{{end}}' $(docker network ls -q)
+  printf ', "onHost": '
+  names on_host
+  printf ', "shared": '
+  names shared
   printf ' }'
 fi
 printf '\\n}\\n'

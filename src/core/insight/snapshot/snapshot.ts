@@ -68,6 +68,10 @@ export interface DockerNames {
   readonly containers: Readonly<Record<string, string>>;
   /** Address -> the network that it is on. */
   readonly addresses?: Readonly<Record<string, string>>;
+  /** Containers on the host's own network, each by its name. */
+  readonly onHost?: Readonly<Record<string, string>>;
+  /** Container -> the container whose network it shares. */
+  readonly shared?: Readonly<Record<string, string>>;
 }
 
 /** @throws Error that says why the text is no snapshot */

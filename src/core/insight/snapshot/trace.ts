@@ -113,14 +113,21 @@ function placeOf(
 }
 
 /** Of containers that nobody looked into nothing is known but their addresses. */
-function dockerPlaces({ containers, addresses = {} }: DockerNames): readonly TracePlace[] {
-  const names = new Set(Object.values(containers));
-  return [...names].map((name) => ({
+function dockerPlaces({ containers, addresses = {}, onHost = {}, shared = {} }: DockerNames): readonly TracePlace[] {
+  const placeIn = (name: string, whose: string): TracePlace => ({
     name,
     aliases: [],
-    namespace: `${INSIDE}${name}`,
+    namespace: `${INSIDE}${whose}`,
     addresses: Object.entries(containers)
-      .filter(([, its]) => its === name)
+      .filter(([, its]) => its === whose)
       .map(([address]) => ({ network: addresses[address] ?? '', address })),
-  }));
+  });
+  const hosts = new Set(Object.keys(onHost));
+  return [
+    ...[...new Set(Object.values(containers))].map((name) => placeIn(name, name)),
+    ...[...hosts].map((name) => ({ name, aliases: [], namespace: HOST, addresses: [] })),
+    ...Object.entries(shared).map(([name, whose]) =>
+      hosts.has(whose) ? { name, aliases: [], namespace: HOST, addresses: [] } : placeIn(name, whose),
+    ),
+  ];
 }
