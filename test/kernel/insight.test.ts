@@ -362,7 +362,7 @@ test('what graph writes for Graphviz is drawn by it, odd names too', async () =>
   const drawn = async (input: string) => {
     const { code, stdout, stderr } = await stage.outside('dot', ['-Tjson'], { input });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    const { objects = [], edges = [] } = JSON.parse(stdout) as {
+    const { objects, edges } = JSON.parse(stdout) as {
       objects: { name: string; label: string }[];
       edges: { tail: number; head: number }[];
     };
