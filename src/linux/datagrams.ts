@@ -1,7 +1,7 @@
 /** Datagrams without Node between the socket and their reader, who pays much for each of many small ones. */
 import * as ffi from './ffi.ts';
+import { MSG_DONTWAIT } from './headers.ts';
 
-const MSG_DONTWAIT = 0x40;
 /** The largest datagram. */
 const ROOM = 65_535;
 /** A sockaddr_in6, the longest that there is here. */
