@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Host } from '../core/engine/host.ts';
-import { readResolvConf, watchResolvConf } from './resolv-conf.ts';
+import { contentOf, readResolvConf, watchResolvConf } from './resolv-conf.ts';
 
 /** The machine that the daemon runs on, from /etc and /proc: small files, which are read faster than a thread is asked to. */
 export const machine: Host = {
   resolvConf: async () => readResolvConf(),
   watchResolvConf: (changed) => watchResolvConf(changed),
   hostname,
+  hosts: async () => contentOf('/etc/hosts', ''),
   async linkNames() {
     const lines = readFileSync('/proc/net/dev', 'utf8').split('\n').slice(2);
     return lines.map((line) => line.split(':', 1)[0]!.trim()).filter(Boolean);

@@ -30,7 +30,8 @@ export function watchResolvConf(changed: () => void, paths = PATHS, interval = I
   };
 }
 
-function contentOf(path: string, fallback: string): string {
+/** A file's text, or another one if it is not there. */
+export function contentOf(path: string, fallback: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

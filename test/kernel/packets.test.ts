@@ -1,4 +1,5 @@
 /** Real packets through networks that the real docker command line made. */
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HOST_ADDRESS, Stage, WORLD_ADDRESS } from '../../scripts/stage.ts';
 import { loadBusybox } from '../support/images.ts';
@@ -101,6 +102,8 @@ describe('containers', () => {
     const seen = await stage.docker('run', '--rm', '--network', 'host', 'busybox:1.36', 'ip', '-o', 'link');
     expect(seen).toContain('uplink0');
     expect(seen).toContain('docker0');
+    const names = await stage.docker('run', '--rm', '--network', 'host', 'busybox:1.36', 'cat', '/etc/hosts');
+    expect(names).toBe((await readFile('/etc/hosts', 'utf8')).trim());
   });
 
   test("in container mode share the other one's", async () => {

@@ -161,12 +161,17 @@ export class Connectivity {
 
   /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf for a container that is to be started. */
   async writeEtc(containerId: string): Promise<void> {
-    const { ledger, runtime } = this.#context;
+    const { ledger, runtime, host } = this.#context;
     const container = findContainer(ledger, containerId);
+    const { NetworkMode, ExtraHosts } = container.hostConfig;
     // A container in another's namespace shares that one's files.
-    if (container.hostConfig.NetworkMode.startsWith('container:')) return;
+    if (NetworkMode.startsWith('container:')) return;
     const { Hostname, Domainname } = container.config;
-    const hosts = hostsFile([...this.#extraHosts(container), ...this.#addresses(container)]);
+    // As with Docker, whoever is on the host knows what the host knows, unless names are asked for.
+    const hosts =
+      NetworkMode === 'host' && !ExtraHosts?.length
+        ? await host.hosts()
+        : hostsFile([...this.#extraHosts(container), ...this.#addresses(container)]);
     await runtime.writeEtc(containerId, 'hosts', hosts);
     await runtime.writeEtc(containerId, 'hostname', `${Hostname}${Domainname ? `.${Domainname}` : ''}\n`);
     await this.#writeResolvConf(container);

@@ -5,6 +5,8 @@ export interface Host {
   /** Calls `changed` after the host's resolv.conf has changed. */
   watchResolvConf(changed: () => void): { close(): void };
   hostname(): string;
+  /** The content of the host's hosts file. */
+  hosts(): Promise<string>;
   /** The names of all links of the engine's namespace, hardware too. */
   linkNames(): Promise<readonly string[]>;
   /** `net.ipv4.ip_local_port_range` of the engine's namespace. */

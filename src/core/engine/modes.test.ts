@@ -47,6 +47,9 @@ test('host: the engine’s own namespace, its name and its servers; published po
   expect(await world.kernel.observe({ sandboxes: [], kinds: ['namespace'] })).toEqual([]);
   expect(world.engine.containers.get('web').container.config.Hostname).toBe('host');
   expect(world.runtime.etcFile(id, 'resolv.conf')).toBe(world.host.facts.resolvConf);
+  expect(world.runtime.etcFile(id, 'hosts')).toBe(world.host.facts.hosts);
+  const named = await world.run('named', { network: 'host', host: { ExtraHosts: ['other:192.0.2.1'] } });
+  expect(world.runtime.etcFile(named, 'hosts')).toContain('192.0.2.1\tother');
   await world.expectSound();
 });
 

@@ -3,6 +3,7 @@ import type { Host } from '../engine/host.ts';
 interface HostFacts {
   readonly resolvConf: string;
   readonly hostname: string;
+  readonly hosts: string;
   readonly linkNames: () => readonly string[];
   readonly ephemeralPorts: { readonly from: number; readonly to: number };
   readonly uniqueLocalDigits: string;
@@ -17,6 +18,7 @@ export class ModelHost implements Host {
     this.facts = {
       resolvConf: 'nameserver 192.0.2.53\n',
       hostname: 'host',
+      hosts: '127.0.0.1\tlocalhost\n',
       linkNames: () => ['lo', 'eth0'],
       ephemeralPorts: { from: 32_768, to: 60_999 },
       uniqueLocalDigits: '0123456789',
@@ -41,6 +43,10 @@ export class ModelHost implements Host {
 
   hostname(): string {
     return this.facts.hostname;
+  }
+
+  async hosts(): Promise<string> {
+    return this.facts.hosts;
   }
 
   async linkNames(): Promise<readonly string[]> {

@@ -49,6 +49,7 @@ export interface ObservedPlace {
 
 interface Inspected {
   readonly Id: string;
+  readonly Name: string;
   readonly State: { readonly Pid: number; readonly Running: boolean };
   readonly HostConfig: { readonly NetworkMode: string };
   readonly HostsPath: string;
@@ -69,8 +70,8 @@ export async function observe(api: Api, shell: NamespaceShell, names: IdNames): 
   const networks = await inspectAll<InspectedNetwork>(api, listed, ({ Id }) => `/networks/${Id}`);
   const summaries = await api.get<{ Id: string; Ports: object[] }[]>('/containers/json?all=1');
   const containers = await inspectAll<Inspected>(api, summaries, ({ Id }) => `/containers/${Id}/json`);
-  // A namespace of its own, which a host container has not.
-  const inside = containers.filter(({ State, HostConfig }) => State.Running && HostConfig.NetworkMode !== 'host');
+  const running = containers.filter(({ State }) => State.Running);
+  const inside = running.filter((container) => !isInHost(container, containers));
   const enter = ({ State }: Inspected): string => `nsenter -t ${State.Pid} -n `;
   const withRoutes6 = new Set<Inspected>();
   for (const container of inside) if (await hasRoutes6(container)) withRoutes6.add(container);
@@ -94,7 +95,7 @@ export async function observe(api: Api, shell: NamespaceShell, names: IdNames): 
     presentInet(insides[index * 2], insides[index * 2 + 1], false),
   ]);
   const files = await Promise.all(
-    inside.map(async ({ Id, HostsPath }): Promise<[string, string[]]> => [
+    running.map(async ({ Id, HostsPath }): Promise<[string, string[]]> => [
       Id,
       (await readFile(HostsPath, 'utf8').catch(String)).split('\n'),
     ]),
@@ -115,6 +116,14 @@ export async function observe(api: Api, shell: NamespaceShell, names: IdNames): 
   const text = names.normalise(plain);
   // Ids are in no order; names are.
   return JSON.parse(numberIds(canonical(inOrder(JSON.parse(text) as Named)))) as Observation;
+}
+
+/** Whether its namespace is the host's, or that of one which is there. */
+function isInHost({ HostConfig }: Inspected, all: readonly Inspected[]): boolean {
+  const [mode, ref = ''] = HostConfig.NetworkMode.split(':');
+  if (mode !== 'container') return mode === 'host';
+  const holder = all.find(({ Id, Name }) => Id.startsWith(ref) || Name === `/${ref}`);
+  return holder !== undefined && isInHost(holder, all);
 }
 
 /** Says of endpoints whose they are: what else is left of one has only an id. */
