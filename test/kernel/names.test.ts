@@ -105,6 +105,28 @@ describe('names of our own', () => {
     expect(await short('+noedns', 'many')).toHaveLength(200);
   });
 
+  test('are answered to whoever asked, of many that ask at once', async () => {
+    // By ids and types it is told whose answers they are.
+    const script = `
+      const packet = require(${JSON.stringify(createRequire(import.meta.url).resolve('dns-packet'))});
+      const ask = (first, type) => new Promise((resolve) => {
+        const ids = [];
+        const socket = require('dgram').createSocket('udp4', (answer) => {
+          const { id, answers, questions } = packet.decode(answer);
+          if (answers.length === (type === 'A' ? 2 : 1) && questions[0].type === type) ids.push(id);
+          if (ids.length === 200) resolve(new Set(ids).size + ' from ' + Math.min(...ids));
+        });
+        for (let id = first; id < first + 200; id++) {
+          socket.send(packet.encode({ id, questions: [{ name: 'web', type }] }), 53, '127.0.0.11');
+        }
+      });
+      Promise.all([ask(1000, 'A'), ask(2000, 'AAAA')]).then((told) => {
+        console.log(told.join(', '));
+        process.exit();
+      });`;
+    expect(await start(process.execPath, '-e', script)).toBe('200 from 1000, 200 from 2000\n');
+  });
+
   test('an error of the engine is a failure to the client, and is told', async () => {
     expect(await dig('broken')).toContain('SERVFAIL');
     expect(warnings.splice(0).join()).toContain('broken: Error: no such record');

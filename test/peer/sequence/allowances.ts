@@ -1,4 +1,7 @@
-/** The differences that are meant to be, each with its reason. Anything else fails a sequence. */
+/**
+ * The differences that are meant to be, each with its reason: later Docker is as we are, but for what is ours.
+ * Anything else fails a sequence.
+ */
 import type { Answer } from '../../support/api.ts';
 import { compare, type Difference } from './compare.ts';
 import type { ObservedContainer, Observation } from './observe.ts';
@@ -26,9 +29,14 @@ const forgiveIf = (holds: (difference: Difference, circumstances: Circumstances)
     holds(difference, circumstances) ? [null, null] : [difference.theirs, difference.ours];
 };
 
+// What several of them have as their reason.
+const ALL_OR_NOTHING = 'Ours: a start that fails leaves nothing of itself, and tells of nothing but its failure.';
+const NO_WAY_OUT = 'Hardening: nothing leads out of an internal network, neither a gateway nor a default route.';
+const ONE_PORT = 'Mended since: any free port is the same one for all addresses.';
+
 export const ALLOWANCES: readonly Allowance[] = [
   {
-    why: 'The raw table holds the hardening of Docker 28: no direct access to container addresses from other machines.',
+    why: 'Hardening (28): the raw table drops direct access to container addresses from other machines.',
     path: /^host › ip6?tables › raw PREROUTING$/,
     leave: ({ theirs, ours }) => [
       theirs,
@@ -39,12 +47,12 @@ export const ALLOWANCES: readonly Allowance[] = [
     ],
   },
   {
-    why: 'Later Docker has DOCKER-USER for IPv6 too.',
+    why: 'Mended since: DOCKER-USER is there for IPv6 too.',
     path: /^host › ip6tables › filter( DOCKER-USER| FORWARD)?$/,
     leave: ({ theirs, ours }) => [theirs, without(ours, /^-A FORWARD -j DOCKER-USER$|^-A DOCKER-USER |^DOCKER-USER /)],
   },
   {
-    why: 'dockerd 20.10 isolates networks without IPv6 in ip6tables too, which nothing passes.',
+    why: 'Mended since: networks without IPv6 have no rules in ip6tables.',
     path: /^host › ip6tables › filter DOCKER-ISOLATION-STAGE-/,
     leave: ({ theirs, ours }, { observed }) => {
       const bridges = Object.entries(observed.networks ?? {})
@@ -54,7 +62,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     },
   },
   {
-    why: "Later Docker checks a new network's subnets at once, and answers 400 with all that is wrong.",
+    why: "Mended since: a new network's subnets are checked at once, and all that is wrong is told with 400.",
     path: /^answer › /,
     leave: forgiveIf(
       (_, { theirs, ours }) =>
@@ -62,12 +70,12 @@ export const ALLOWANCES: readonly Allowance[] = [
     ),
   },
   {
-    why: 'Later Docker says before what is wrong with a place that it is its settings.',
+    why: 'Told otherwise since: what is wrong with a place begins with its being its settings.',
     path: /^answer › body › message$/,
     leave: ({ theirs, ours }) => [theirs, withoutPrefix(ours)],
   },
   {
-    why: 'dockerd 20.10 does not see that a subnet with a range overlaps another until it makes the bridge.',
+    why: 'Mended since: that a subnet with a range overlaps another is seen before the bridge is made.',
     path: /^answer › body › message$/,
     leave: forgiveIf(
       (_, { theirs, ours }) =>
@@ -76,7 +84,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     ),
   },
   {
-    why: 'dockerd 20.10 answers 500 to some wrong requests; the text is the same.',
+    why: 'Mended since: wrong requests are not answered with 500; the text is the same.',
     path: /^answer › status$/,
     leave: forgiveIf(
       (_, { theirs, ours }) =>
@@ -87,7 +95,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     ),
   },
   {
-    why: 'dockerd 20.10 learns only from the kernel that a port is taken on another address.',
+    why: 'Mended since: that a port is taken on another address is known before the kernel is asked.',
     path: /^(answer › body › message|containers › [^›]+ › State › Error)$/,
     leave: ({ theirs, ours }) => [
       String(theirs).replace(
@@ -98,12 +106,12 @@ export const ALLOWANCES: readonly Allowance[] = [
     ],
   },
   {
-    why: 'dockerd 20.10 goes on showing the namespace of a container that has ended.',
+    why: 'Mended since: the namespace of a container that has ended is not shown.',
     path: /^containers › [^›]+ › NetworkSettings › hasSandbox(Key)?$/,
     leave: forgiveIf(({ path, theirs }, { observed }) => theirs === true && !containerOf(path, observed).State.Running),
   },
   {
-    why: 'A start is all or nothing here: dockerd 20.10 has been on networks, or nearly, before it fails.',
+    why: ALL_OR_NOTHING,
     path: /^containers › [^›]+ › NetworkSettings › (Networks › [^›]+ › )?\w+$/,
     leave: forgiveIf(
       ({ path, theirs, ours }, { observed }) =>
@@ -111,7 +119,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     ),
   },
   {
-    why: 'A start is all or nothing here: dockerd 20.10 tells of the networks that it was on before it fails.',
+    why: ALL_OR_NOTHING,
     path: /^events$/,
     leave: ({ theirs, ours }, { steps, ours: answer }) => {
       const isFailedStart = /\/(start|restart)$/.test(steps.at(-1)!.path) && answer!.status >= 400;
@@ -120,7 +128,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     },
   },
   {
-    why: 'dockerd 20.10 goes on listing what a failed start had, though it shows a container without it.',
+    why: ALL_OR_NOTHING,
     path: /^listed › [^›]+ › (NetworkSettings › Networks › [^›]+ › \w+|Ports › .*)$/,
     leave: forgiveIf(
       ({ path, ours }, { observed }) =>
@@ -128,7 +136,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     ),
   },
   {
-    why: 'dockerd 20.10 tells twice that a running container is disconnected.',
+    why: 'Mended since: that a running container is disconnected is told once.',
     path: /^events$/,
     leave: ({ theirs, ours }) => {
       const isAgain = (line: string, index: number, lines: string[]): boolean =>
@@ -137,7 +145,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     },
   },
   {
-    why: 'On disconnect dockerd 20.10 leaves the line of the lost address in the hosts file, or takes all of its kind.',
+    why: 'A bug: on disconnect the line of the lost address stays in the hosts file, or all of its kind go.',
     path: /^hosts › /,
     leave: ({ path, theirs, ours }, { observed, steps }) => {
       if (!steps.some((step) => step.path.endsWith('/disconnect'))) return [theirs, ours];
@@ -156,7 +164,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     },
   },
   {
-    why: 'In later Docker nothing leads out of an internal network: neither a gateway nor a default route.',
+    why: NO_WAY_OUT,
     path: /^(containers|listed) › [^›]+ › NetworkSettings › Networks › [^›]+ › (IPv6)?Gateway$/,
     leave: ({ path, theirs, ours }, { observed }) => {
       const name = path.split(' › ').at(-2);
@@ -165,7 +173,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     },
   },
   {
-    why: 'In later Docker nothing leads out of an internal network: neither a gateway nor a default route.',
+    why: NO_WAY_OUT,
     path: /^sandboxes › [^›]+ › routes6? › .*"dst":"default"/,
     leave: ({ path, theirs, ours }, { observed }) => {
       const gateway = (JSON.parse(path.split(' › ')[3]!) as { gateway?: string }).gateway;
@@ -177,7 +185,7 @@ export const ALLOWANCES: readonly Allowance[] = [
     },
   },
   {
-    why: 'Later Docker lets the members of an internal IPv6 network speak to each other by all their addresses.',
+    why: 'Mended since: members of an internal IPv6 network speak to each other by all their addresses.',
     path: /^host › ip6tables › filter DOCKER-ISOLATION-STAGE-1$/,
     leave: ({ theirs, ours }) => {
       const plainly = (lines: unknown): string[] =>
@@ -188,17 +196,17 @@ export const ALLOWANCES: readonly Allowance[] = [
     },
   },
   {
-    why: 'dockerd 20.10 looks for a free port for each address by itself: later Docker has one for all.',
+    why: ONE_PORT,
     path: /^(host › ip6?tables › nat DOCKER|containers › [^›]+ › NetworkSettings › Ports › .*)$/,
     leave: ({ theirs, ours }) => [withoutFreePorts(theirs), withoutFreePorts(ours)],
   },
   {
-    why: 'dockerd 20.10 looks for a free port for each address by itself: later Docker has one for all.',
+    why: ONE_PORT,
     path: /^listed › [^›]+ › Ports › .*"PublicPort":/,
     leave: forgiveIf(({ path }) => Number(/"PublicPort":(\d+)/.exec(path)![1]) >= FIRST_FREE_PORT),
   },
   {
-    why: 'Later Docker writes these sentences otherwise.',
+    why: 'Told otherwise since: filters that are wrong.',
     path: /^answer › body › message$/,
     leave: ({ theirs, ours }) => [
       String(theirs).replace(/^(Invalid filter|invalid value for filter) '(\w+)'.*/, "invalid filter '$2'"),
