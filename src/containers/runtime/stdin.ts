@@ -8,12 +8,11 @@ import { endianness } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Input, RuntimeError } from '../../core/engine/runtime.ts';
 import * as ffi from '../../linux/ffi.ts';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../../linux/headers.ts';
 import { ATTACH } from './paths.ts';
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
 const SHUT_RD = 0;
 const SHUT_WR = 1;

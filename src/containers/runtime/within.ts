@@ -4,11 +4,11 @@
  */
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import * as ffi from '../../linux/ffi.ts';
+import { O_CLOEXEC } from '../../linux/headers.ts';
 
 const SYS_OPENAT2 = 437;
 const RESOLVE_NO_MAGICLINKS = 0x02n;
 const RESOLVE_IN_ROOT = 0x10n;
-const O_CLOEXEC = 0o2000000;
 const OPEN_HOW_SIZE = 24;
 
 function openWithin(root: string, path: string, flags: number): number | undefined {
