@@ -9,6 +9,9 @@
 import { ICMP, ICMP6 } from '../core/model/walk/packet.ts';
 import { withNamespace } from './namespace.ts';
 import { listLinks } from './netlink/link.ts';
+import { SystemError } from './ffi.ts';
+import { LegacyTraceMonitor, type LegacyTraceEvent } from './netlink/legacy-trace.ts';
+import { NetlinkError } from './netlink/message.ts';
 import { TraceMonitor, type TracedHeaders, type TraceEvent } from './netlink/nftrace.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from './netlink/socket.ts';
 import { hostBytes } from './inet.ts';
@@ -41,38 +44,49 @@ export interface PlacedEvent {
   readonly outLink: string;
 }
 
+export interface Taken {
+  readonly events: readonly PlacedEvent[];
+  /** Absent where it is not listened to. */
+  readonly legacy?: readonly LegacyTraceEvent[];
+  readonly lost: boolean;
+}
+
 export class PacketTrace {
   readonly #nft = new Nftables();
   readonly #monitor: TraceMonitor;
+  readonly #legacy: LegacyTraceMonitor | undefined;
   readonly #table: string;
   readonly #links: ReadonlyMap<number, string>;
   readonly #inside: <T>(run: () => T) => T;
   #isClosed = false;
 
   /**
-   * Traces from now on. `path`: of the namespace; undefined: the thread's own.
+   * Traces from now on. `path`: of the namespace; undefined: the thread's own. `withLegacy`: through the
+   * rules of iptables-legacy too, if nobody else listens to NFLOG's group 0 there.
    *
    * @throws NftError where nftables refuses, with what that means; ENOENT where the namespace is gone
    */
-  constructor(path: string | undefined, version: 4 | 6, matches: readonly TraceMatch[]) {
+  constructor(path: string | undefined, version: 4 | 6, matches: readonly TraceMatch[], withLegacy: boolean) {
     this.#inside = (run) => (path === undefined ? run() : withNamespace(path, run));
     this.#table = `${version === 4 ? 'ip' : 'ip6'} ${TABLE}`;
-    [this.#monitor, this.#links] = this.#inside(() => {
+    [this.#monitor, this.#links, this.#legacy] = this.#inside(() => {
       const links = linkNames();
       const monitor = new TraceMonitor();
+      const legacy = withLegacy ? listenToLegacy() : undefined;
       try {
         this.#nft.runLines(tableLines(this.#table, version, matches));
       } catch (error) {
         monitor.close();
+        legacy?.close();
         this.#nft.close();
         throw error instanceof NftError ? explained(error) : error;
       }
-      return [monitor, links];
+      return [monitor, links, legacy];
     });
   }
 
   /** What was told since the last call. */
-  take(): { readonly events: readonly PlacedEvent[]; readonly lost: boolean } {
+  take(): Taken {
     const { events, lost } = this.#monitor.take();
     const contexts = new Map<number, Pick<PlacedEvent, 'packet' | 'inLink' | 'outLink'>>();
     const placed = events.flatMap((event): PlacedEvent[] => {
@@ -85,7 +99,7 @@ export class PacketTrace {
       const passage = event.kind === 'policy' ? passageOf(event.chain) : undefined;
       return passage ? [{ event, passage, ...context }] : [];
     });
-    return { events: placed, lost };
+    return { events: placed, lost, ...(this.#legacy && { legacy: this.#legacy.take() }) };
   }
 
   /** Ends it: the table is gone when this returns. */
@@ -97,11 +111,22 @@ export class PacketTrace {
     } finally {
       this.#nft.close();
       this.#monitor.close();
+      this.#legacy?.close();
     }
   }
 
   #name(index: number): string {
     return index === 0 ? '' : (this.#links.get(index) ?? `link ${index}`);
+  }
+}
+
+/** It is the ground for nothing: without it decisions of iptables-legacy stay untold. */
+function listenToLegacy(): LegacyTraceMonitor | undefined {
+  try {
+    return new LegacyTraceMonitor();
+  } catch (error) {
+    if (error instanceof NetlinkError || error instanceof SystemError) return undefined;
+    throw error;
   }
 }
 

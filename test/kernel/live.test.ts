@@ -132,6 +132,49 @@ describe.each(['iptables', 'nftables'])('over %s', (backend) => {
     expect(live.learned).toEqual([expect.stringMatching(/limit.*: yes$/)]);
   });
 
+  test('sees what rules of iptables-legacy decide, and writes none', async () => {
+    const onHost = async (line: string): Promise<string> => {
+      const { code, stdout, stderr } = await stage.onHost('sh', ['-ec', line]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      return stdout;
+    };
+    const loggers = () => onHost('cat /proc/sys/net/netfilter/nf_log/2 /proc/sys/net/netfilter/nf_log/10');
+    const before = await loggers();
+    await onHost('iptables-legacy -F; iptables-legacy -X');
+    await onHost(
+      'iptables-legacy -N SIFT; iptables-legacy -A SIFT -p udp -j ACCEPT; iptables-legacy -A SIFT -p tcp --dport 81; iptables-legacy -A FORWARD -j SIFT',
+    );
+    const passes = await traceJson('--from', 'job', '--to', 'web:80');
+    expect(passes).toMatchObject({ agrees: true, verdict: 'pass', differences: [] });
+    const legacy = ({ steps }: LiveTrace): string[] =>
+      steps.flatMap(({ mark, predicted }) =>
+        predicted?.rule?.variant === 'legacy' ? [`${mark} ${predicted.rule.chain} ${predicted.decision}`] : [],
+      );
+    expect(legacy(passes)).toEqual(['same FORWARD jump SIFT', 'same FORWARD policy accept']);
+    await onHost('iptables-legacy -A SIFT -p tcp --dport 80 -j DROP');
+    const blocked = await traceJson('--from', 'job', '--to', 'web:80');
+    expect(blocked.differences).toEqual([]);
+    expect(blocked).toMatchObject({ agrees: true, verdict: 'block', observed: { outcome: 'silence' } });
+    expect(legacy(blocked)).toEqual(['same FORWARD jump SIFT', 'same SIFT drop']);
+    expect(await loggers()).toBe(before);
+    const rules = (await onHost('iptables-legacy-save')).match(/^-A .*$/gm);
+    expect(rules).toEqual([
+      '-A FORWARD -j SIFT',
+      '-A SIFT -p udp -j ACCEPT',
+      '-A SIFT -p tcp -m tcp --dport 81',
+      '-A SIFT -p tcp -m tcp --dport 80 -j DROP',
+    ]);
+    await onHost('iptables-legacy -D SIFT 3');
+    if (backend === 'iptables') {
+      // What came last to a hook is asked first: here that was iptables-legacy.
+      await onHost('iptables -I DOCKER-USER -p tcp --dport 80 -j DROP');
+      const both = await traceJson('--from', 'job', '--to', 'web:80');
+      expect(both).toMatchObject({ agrees: true, verdict: 'block', differences: [] });
+      await onHost('iptables -D DOCKER-USER -p tcp --dport 80 -j DROP');
+    }
+    await onHost('iptables-legacy -F; iptables-legacy -X');
+  });
+
   test('says what it can not send', async () => {
     expect(await trace('--to', `${HOST_ADDRESS}:8080`)).toMatchObject({
       status: 125,

@@ -7,10 +7,10 @@ import { ICMP, TCP } from '../../src/core/model/walk/packet.ts';
 import { walk, type Outcome, type Walked, type Way } from '../../src/core/model/walk/walk.ts';
 import { openTcpConnection } from '../../src/linux/socket.ts';
 import { withNamespace } from '../../src/linux/namespace.ts';
+import { LegacyTraceMonitor } from '../../src/linux/netlink/legacy-trace.ts';
 import { Chance } from './chance.ts';
 import { Drops } from './drops.ts';
 import { decode, decodeAbout, encode, isIcmp, type RawPacket } from './packet.ts';
-import { LegacyTracer } from './legacy-trace.ts';
 import { probeOf, shoot, type Shot } from './probes.ts';
 import { apply, type RuleSet } from './rulesets.ts';
 import { inside, namespacePath, UPLINK, WalkStage } from './stage.ts';
@@ -135,7 +135,7 @@ interface Sighting {
 class Range {
   readonly #wires = new Map<string, Wire>();
   readonly #tracer = new Tracer('host');
-  readonly #legacyTracer = new LegacyTracer('host');
+  readonly #legacyTracer = withNamespace(namespacePath('host'), () => new LegacyTraceMonitor());
   readonly #drops = new Drops();
   #uplink = { index: 0, mac: '' };
 
@@ -233,7 +233,8 @@ class Range {
   }
 }
 
-const isEchoReply = ({ protocol, icmp }: RawPacket) => icmp?.type === (protocol === ICMP ? 0 : 129);
+const isEchoReply = ({ protocol, icmp }: Pick<RawPacket, 'protocol' | 'icmp'>) =>
+  icmp?.type === (protocol === ICMP ? 0 : 129);
 
 /** An answer is what the sender's socket would take for one. */
 function noteAnswer(

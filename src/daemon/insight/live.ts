@@ -7,9 +7,11 @@ import { traceSnapshot, traceStage } from '../../core/insight/snapshot/trace.ts'
 import { compareTrace, type LiveTrace } from '../../core/insight/trace/live/compare.ts';
 import type { Observation, SeenEvent, SeenPacket } from '../../core/insight/trace/live/observation.ts';
 import { probeOf, TraceError, type TraceQuestion } from '../../core/insight/trace/question.ts';
+import type { Linux } from '../../core/model/linux.ts';
 import { ICMP, ICMP6, protocolName, TCP, UDP, type Packet } from '../../core/model/walk/packet.ts';
 import { walk, type Probe, type Walked } from '../../core/model/walk/walk.ts';
 import { withNamespace } from '../../linux/namespace.ts';
+import type { LegacyTraceEvent } from '../../linux/netlink/legacy-trace.ts';
 import { NftError } from '../../linux/nftables.ts';
 import { PacketTrace, type PlacedEvent, type TraceMatch } from '../../linux/packet-trace.ts';
 import { ProbeSocket, type ProbeTarget } from '../../linux/probe-socket.ts';
@@ -61,7 +63,7 @@ export class LiveTracer implements LiveTraces {
       const traces = new Map<string, PacketTrace>();
       try {
         for (const [namespace, matches] of matchesOf(probe, walked, socket)) {
-          traces.set(namespace, new PacketTrace(this.#path(namespace), version, matches));
+          traces.set(namespace, new PacketTrace(this.#path(namespace), version, matches, hasLegacy(linux, namespace)));
         }
         return compareTrace(question, walked, linux, places, await observe(socket, traces, probe));
       } finally {
@@ -84,6 +86,9 @@ export class LiveTracer implements LiveTraces {
     return path === undefined ? run() : withNamespace(path, run);
   }
 }
+
+const hasLegacy = ({ namespaces }: Linux, name: string): boolean =>
+  namespaces.get(name)?.iptables.some(({ variant }) => variant === 'legacy') ?? false;
 
 /** One that fails does not keep the others from being removed. */
 function closeAll(traces: ReadonlyMap<string, PacketTrace>): void {
@@ -193,14 +198,15 @@ async function observe(
   }
   const { sourcePort } = socket;
   // On a busy machine the SYN may have been sent again before its trace was taken.
-  const isSyn = ({ packet }: PlacedEvent) => packet.protocol === TCP && packet.sourcePort === sourcePort;
+  const isSyn = ({ packet }: Traced) => packet.protocol === TCP && packet.sourcePort === sourcePort;
   const probeId = taken.flatMap(({ events }) => events).find(isSyn)?.packet.id;
+  const isOfProbe = (its: Traced) => isFirst(its, sourcePort) && (!isSyn(its) || its.packet.id === probeId);
   return {
-    events: taken.flatMap(({ namespace, events }) =>
-      events
-        .filter((its) => isFirst(its, sourcePort) && (!isSyn(its) || its.packet.id === probeId))
-        .map((its) => seen(namespace, its)),
-    ),
+    events: taken.flatMap(({ namespace, events, legacy = [] }) => [
+      ...events.filter(isOfProbe).map((its) => seen(namespace, its)),
+      ...legacy.filter(isOfProbe).map((its) => seenByLegacy(namespace, its)),
+    ]),
+    legacy: taken.flatMap(({ namespace, legacy }) => (legacy ? [namespace] : [])),
     source: socket.source ?? (destination.version === 4 ? '0.0.0.0' : '::'),
     sourcePort: socket.sourcePort,
     outcome: outcome ?? 'silence',
@@ -209,10 +215,12 @@ async function observe(
   };
 }
 
+type Traced = Pick<PlacedEvent, 'packet'>;
+
 const FLAGS = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16, URG: 32 } as const;
 
 /** What a sender of TCP does with the answer is not looked at. */
-const isFirst = ({ packet: { protocol, sourcePort, flags } }: PlacedEvent, sent: number): boolean =>
+const isFirst = ({ packet: { protocol, sourcePort, flags } }: Traced, sent: number): boolean =>
   protocol !== TCP || sourcePort !== sent || (flags & (FLAGS.SYN | FLAGS.ACK)) === FLAGS.SYN;
 
 function seen(namespace: string, { event, passage, packet, inLink, outLink }: PlacedEvent): SeenEvent {
@@ -220,6 +228,10 @@ function seen(namespace: string, { event, passage, packet, inLink, outLink }: Pl
   if (passage) return { kind: 'passage', ...common, ...passage, inLink, outLink };
   const { family, table, chain, handle, verdict } = event;
   return { kind: 'rule', ...common, family, table, chain, verdict, ...(handle !== 0 && { handle }) };
+}
+
+function seenByLegacy(namespace: string, { packet, ...rule }: LegacyTraceEvent): SeenEvent {
+  return { kind: 'legacy-rule', namespace, ...rule, packet: seenPacket(packet) };
 }
 
 function seenPacket({

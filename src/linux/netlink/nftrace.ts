@@ -103,6 +103,12 @@ const ICMP = 1;
 const TCP = 6;
 const ICMP6 = 58;
 
+/** A packet in one piece. */
+export function readPacket(bytes: Uint8Array): TracedHeaders | undefined {
+  const length = (bytes[0] ?? 0) >>> 4 === 4 ? ((bytes[0] ?? 0) & 15) * 4 : 40;
+  return readHeaders(bytes, bytes.subarray(length));
+}
+
 /** IPv6's extension headers are not walked: the probe has none. */
 function readHeaders(
   network: Uint8Array | undefined,

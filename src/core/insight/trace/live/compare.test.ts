@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { linuxFromTexts } from '../../../model/texts.ts';
+import { linuxFromTexts, type NamespaceTexts } from '../../../model/texts.ts';
 import { walk, type Walked } from '../../../model/walk/walk.ts';
 import { printAddress } from '../../../address/address.ts';
 import { protocolName, type Packet } from '../../../model/walk/packet.ts';
@@ -34,7 +34,7 @@ const LINKS = [{ ifname: 'lo', flags: ['UP'], link_type: 'loopback' }];
 const ADDRESSES = [{ ifname: 'lo', addr_info: [{ local: '127.0.0.1', prefixlen: 8 }] }];
 const QUESTION: TraceQuestion = { from: 'host', to: '127.0.0.1:80' };
 
-function predict(drop: boolean, rate = false) {
+function predict(drop: boolean, rate = false, more: NamespaceTexts = {}) {
   const texts = {
     links: JSON.stringify(LINKS),
     addresses: JSON.stringify(ADDRESSES),
@@ -44,6 +44,7 @@ function predict(drop: boolean, rate = false) {
     sockets: 'tcp LISTEN 0 5 0.0.0.0:80 0.0.0.0:*',
     routes: '[]',
     conntrack: '',
+    ...more,
   };
   const { linux } = linuxFromTexts(new Map([['host', texts]]));
   return { linux, walked: walk(linux, probeOf(QUESTION, linux, [])) };
@@ -91,7 +92,7 @@ function observe({ way }: Walked, outcome: string): Observation {
   ]);
   // The rule of the hook stands between its edges.
   const order = (event: SeenEvent) =>
-    event.kind === 'rule' ? 1 : event.hook !== 'input' ? -1 : event.edge === 'begin' ? 0 : 2;
+    event.kind !== 'passage' ? 1 : event.hook !== 'input' ? -1 : event.edge === 'begin' ? 0 : 2;
   const sorted = events.toSorted((a, b) => order(a) - order(b));
   return { events: sorted, source: '127.0.0.1', sourcePort: 40_000, outcome, milliseconds: 1, lost: false };
 }
@@ -122,6 +123,41 @@ describe('a prediction beside what happened', () => {
     const text = printLiveTrace(live, 'steps');
     expect(text).toContain('OTHER THAN PREDICTED');
     expect(text).toMatch(/^ {2}\+ host +filter in handle 8: drop$/m);
+  });
+
+  test('through rules of iptables-legacy, where the kernel told of them', () => {
+    const legacy = '*filter\n:INPUT ACCEPT [0:0]\n:SIFT - [0:0]\n-A INPUT -j SIFT\n-A SIFT -p udp -j DROP\nCOMMIT\n';
+    const predicted = predict(false, false, { iptablesLegacy: legacy });
+    const told = observe(predicted.walked, 'answered');
+    const { packet } = told.events[0]!;
+    const at = (chain: string, number: number): SeenEvent => ({
+      kind: 'legacy-rule',
+      namespace: 'host',
+      family: 'ip',
+      table: 'filter',
+      chain,
+      number,
+      packet,
+    });
+    const marks = (events: readonly SeenEvent[], legacyTold = ['host']) =>
+      compare(predicted, {
+        ...told,
+        legacy: legacyTold,
+        events: [...told.events.filter(({ kind }) => kind !== 'legacy-rule'), ...events],
+      }).steps.flatMap(({ mark, predicted: step, seen }) =>
+        step?.rule?.variant === 'legacy' || seen?.text.includes('SIFT')
+          ? [`${mark} ${step?.decision ?? seen?.text}`]
+          : [],
+      );
+    // The end of the chain that was called decides nothing.
+    const real = [at('INPUT', 1), at('SIFT', 2), at('INPUT', 2)];
+    expect(marks(real)).toEqual(['same jump SIFT', 'same policy accept']);
+    expect(marks([at('INPUT', 1), at('SIFT', 1)])).toEqual([
+      'same jump SIFT',
+      'missing policy accept',
+      'unforeseen filter SIFT 1: matched',
+    ]);
+    expect(marks([], [])).toEqual(['untold jump SIFT', 'untold policy accept']);
   });
 
   test('that left open what happened', () => {

@@ -1,6 +1,6 @@
 /** A prediction and an observation, laid side by side. */
 import { printAddress } from '../../../address/address.ts';
-import type { Linux, LinuxNamespace } from '../../../model/linux.ts';
+import type { IptablesChain, Linux, LinuxNamespace } from '../../../model/linux.ts';
 import { protocolName, UDP, type Packet } from '../../../model/walk/packet.ts';
 import type { Passage, RulePlace, WalkStep } from '../../../model/walk/step.ts';
 import type { Course, Outcome, Walked, Way } from '../../../model/walk/walk.ts';
@@ -8,14 +8,16 @@ import type { TracePlace } from '../place.ts';
 import type { TraceQuestion } from '../question.ts';
 import { tellTrace, type Trace, type TracedStep } from '../trace.ts';
 import { align, type Pair } from './align.ts';
-import type { Observation, SeenEvent, SeenPacket } from './observation.ts';
+import type { Observation, SeenEvent, SeenLegacyRule, SeenPacket } from './observation.ts';
 
 /**
  * `same`: it was predicted, and it happened; `different`: it happened in another manner; `missing`: it
  * was predicted, and did not happen; `unforeseen`: it happened, and was not predicted; `untold`: the
- * kernel does not tell of such things; `beyond`: what comes back from where no prediction reaches.
+ * kernel does not tell of such things; `beyond`: what comes back from where no prediction reaches;
+ * `unordered`: the packet is dropped by one of iptables-legacy and nftables, and which of them is asked first
+ * at a hook, where both have the same priority, only the order in which they came there decides.
  */
-export type Mark = 'same' | 'different' | 'missing' | 'unforeseen' | 'untold' | 'beyond';
+export type Mark = 'same' | 'different' | 'missing' | 'unforeseen' | 'untold' | 'beyond' | 'unordered';
 
 const DIFFER: ReadonlySet<Mark> = new Set(['different', 'missing', 'unforeseen']);
 
@@ -56,7 +58,8 @@ export interface LiveTrace {
 
 /** A moment of the predicted course that the kernel's trace would show. */
 interface Checkpoint {
-  readonly namespace: string;
+  /** What is told in one order: by each namespace, and by iptables-legacy in it. */
+  readonly stream: string;
   readonly key: string;
   readonly passage?: Passage;
   /** The index of the step that it is. */
@@ -164,8 +167,9 @@ class Comparer {
 
   way(way: Way, toldWay: Trace['way']) {
     const { outcome } = this.#observed;
-    const there = this.#observed.events.filter(({ packet }) => !this.#isBack(packet));
-    const back = this.#observed.events.filter(({ packet }) => this.#isBack(packet));
+    const events = this.#observed.events.filter((event) => !this.#isReturn(event));
+    const there = events.filter(({ packet }) => !this.#isBack(packet));
+    const back = events.filter(({ packet }) => this.#isBack(packet));
     const agreesOnOutcome = agree(way, outcome);
     return {
       agreesOnOutcome,
@@ -188,7 +192,7 @@ class Comparer {
     agreesOnOutcome: boolean,
     isBeyond = false,
   ): LiveStep[] {
-    const checkpoints = course ? checkpointsOf(course, this.#linux) : [];
+    const checkpoints = course ? checkpointsOf(course, this.#linux, new Set(this.#observed.legacy)) : [];
     const pairs = this.#align(checkpoints, events);
     const seenAt = new Map(pairs.flatMap(({ left, right }) => (left && right ? [[left, right] as const] : [])));
     const rows: LiveStep[] = [];
@@ -200,25 +204,23 @@ class Comparer {
     };
     for (const { left, right } of pairs) {
       if (left) stepsUntil(left.step === undefined ? left.passage!.steps : left.step + 1);
-      else if (right) rows.push({ mark: isBeyond ? 'beyond' : 'unforeseen', seen: this.#tell(right) });
+      else if (right) rows.push({ mark: isBeyond ? 'beyond' : unforeseen(right, course), seen: this.#tell(right) });
     }
     stepsUntil(told.length);
     return rows;
   }
 
-  /** In the predicted order; of what was seen only that of one namespace has an order. */
+  /** In the predicted order; of what was seen only that of one stream has an order. */
   #align(checkpoints: readonly Checkpoint[], events: readonly SeenEvent[]): Pair<Checkpoint, SeenEvent>[] {
-    const namespaces = new Set([...checkpoints, ...events].map(({ namespace }) => namespace));
+    const streams = new Set([...checkpoints.map(({ stream }) => stream), ...events.map(streamOf)]);
     const queues = new Map(
-      [...namespaces].map((name) => {
-        const its = <T extends { readonly namespace: string }>(all: readonly T[]) =>
-          all.filter(({ namespace }) => namespace === name);
+      [...streams].map((name) => {
         return [
           name,
           [
             ...align(
-              its(checkpoints),
-              its(events),
+              checkpoints.filter(({ stream }) => stream === name),
+              events.filter((event) => streamOf(event) === name),
               ({ key }) => key,
               (event) => this.#keyOf(event),
             ),
@@ -228,7 +230,7 @@ class Comparer {
     );
     const pairs: Pair<Checkpoint, SeenEvent>[] = [];
     for (const checkpoint of checkpoints) {
-      const queue = queues.get(checkpoint.namespace)!;
+      const queue = queues.get(checkpoint.stream)!;
       const end = queue.findIndex(({ left }) => left === checkpoint);
       pairs.push(...queue.splice(0, end + 1));
       // What was seen besides before the packet went on to another namespace.
@@ -238,14 +240,14 @@ class Comparer {
   }
 
   #row(
-    { steps }: Course,
+    course: Course,
     predicted: TracedStep,
     index: number,
     checkpoints: readonly Checkpoint[],
     seenAt: ReadonlyMap<Checkpoint, SeenEvent>,
     agreesOnOutcome: boolean,
   ): LiveStep {
-    const step = steps[index]!;
+    const step = course.steps[index]!;
     const checkpoint = shownBy(step, index, checkpoints);
     if (checkpoint === 'outcome')
       return {
@@ -255,7 +257,7 @@ class Comparer {
       };
     if (!checkpoint) return { mark: 'untold', predicted };
     const event = seenAt.get(checkpoint);
-    if (!event) return { mark: 'missing', predicted };
+    if (!event) return { mark: isSpared(step, course) ? 'unordered' : 'missing', predicted };
     const note = this.#difference(step, checkpoint, event);
     return {
       mark: note === undefined ? 'same' : 'different',
@@ -266,6 +268,8 @@ class Comparer {
   }
 
   #difference(step: WalkStep, { passage }: Checkpoint, event: SeenEvent): string | undefined {
+    // It is not told what the rule did.
+    if (event.kind === 'legacy-rule') return undefined;
     if (event.kind === 'rule') {
       const drops = /^(policy )?(drop|reject)$/.test(step.decision);
       return drops === (event.verdict === 'drop') ? undefined : `the kernel's verdict is ${event.verdict}`;
@@ -279,9 +283,28 @@ class Comparer {
   #keyOf(event: SeenEvent): string {
     const { namespace } = event;
     if (event.kind === 'passage') return passageKey(event);
+    if (event.kind === 'legacy-rule') {
+      const { family, table, chain, number } = event;
+      return `${streamOf(event)} ${family} ${table} ${chain} ${this.#isEnd(event) ? 'policy' : number - 1}`;
+    }
     const { family, table, chain, handle } = event;
     const index = handle === undefined ? 'policy' : this.#index(namespace, `${family} ${table} ${chain} ${handle}`);
     return `${namespace} ${family} ${table} ${chain} ${index}`;
+  }
+
+  #legacyChain({ namespace, family, table, chain }: SeenLegacyRule): IptablesChain | undefined {
+    const tables = this.#linux.namespaces.get(namespace)?.iptables ?? [];
+    const its = tables.find((known) => known.variant === 'legacy' && known.family === family && known.table === table);
+    return its?.chains.get(chain);
+  }
+
+  #isEnd(event: SeenLegacyRule): boolean {
+    return event.number > (this.#legacyChain(event)?.rules.length ?? Infinity);
+  }
+
+  /** The end of a chain that is called: nothing is decided there. */
+  #isReturn(event: SeenEvent): boolean {
+    return event.kind === 'legacy-rule' && this.#isEnd(event) && this.#legacyChain(event)?.policy === undefined;
   }
 
   /** The place of a rule in its chain, by its handle: rules that are younger than the prediction have none. */
@@ -306,7 +329,7 @@ class Comparer {
     return {
       place: this.#names.get(namespace) ?? namespace,
       text: this.#text(event),
-      isRule: event.kind === 'rule',
+      isRule: event.kind !== 'passage',
       packet,
     };
   }
@@ -316,6 +339,10 @@ class Comparer {
       const links = [event.inLink && `in by ${event.inLink}`, event.outLink && `out of ${event.outLink}`];
       return `${event.hook}: ${event.edge === 'begin' ? 'comes' : 'passed'}, ${links.filter(Boolean).join(', ')}`;
     }
+    if (event.kind === 'legacy-rule') {
+      const { table, chain, number } = event;
+      return this.#isEnd(event) ? `${table} ${chain}: policy` : `${table} ${chain} ${number}: matched`;
+    }
     const { family, table, chain, handle, verdict, namespace } = event;
     if (handle === undefined) return `${table} ${chain}: policy ${verdict}`;
     const index = this.#index(namespace, `${family} ${table} ${chain} ${handle}`);
@@ -324,31 +351,57 @@ class Comparer {
   }
 }
 
+/** Whether a step is a rule of one machinery at the hook where one of the other ends the packet's way. */
+function isSpared({ rule, namespace, hook }: WalkStep, { steps, end }: Course): boolean {
+  const last = steps.findLast((step) => step.rule);
+  return (
+    rule !== undefined &&
+    end.rule !== undefined &&
+    (rule.variant === 'legacy') !== (end.rule.variant === 'legacy') &&
+    namespace === last?.namespace &&
+    hook === last.hook
+  );
+}
+
+function unforeseen({ kind, namespace }: SeenEvent, course: Course | undefined): Mark {
+  const rule = course?.end.rule;
+  const isOfOther = kind === 'legacy-rule' && rule !== undefined && rule.variant !== 'legacy';
+  return isOfOther && namespace === course?.end.namespace ? 'unordered' : 'unforeseen';
+}
+
 const passageKey = ({ namespace, hook, edge }: Pick<Passage, 'namespace' | 'hook' | 'edge'>) =>
   `${namespace} ${edge} of ${hook}`;
 
-function checkpointsOf({ steps, passages }: Course, linux: Linux): Checkpoint[] {
+const legacyStream = (namespace: string): string => `${namespace} legacy`;
+
+const streamOf = ({ kind, namespace }: SeenEvent): string =>
+  kind === 'legacy-rule' ? legacyStream(namespace) : namespace;
+
+/** `legacy`: the namespaces whose iptables-legacy is told of. */
+function checkpointsOf({ steps, passages }: Course, linux: Linux, legacy: ReadonlySet<string>): Checkpoint[] {
   const checkpoints: Checkpoint[] = [];
   let next = 0;
   const stepsUntil = (end: number) => {
     for (; next < end; next += 1) {
       const { rule, namespace } = steps[next]!;
-      if (!rule || !isInNftables(rule, linux.namespaces.get(namespace))) continue;
+      if (!rule) continue;
+      const isLegacy = rule.variant === 'legacy';
+      if (isLegacy ? !legacy.has(namespace) : !isInNftables(rule, linux.namespaces.get(namespace))) continue;
       const { family, table, chain, index = 'policy' } = rule;
-      checkpoints.push({ namespace, key: `${namespace} ${family} ${table} ${chain} ${index}`, step: next });
+      const stream = isLegacy ? legacyStream(namespace) : namespace;
+      checkpoints.push({ stream, key: `${stream} ${family} ${table} ${chain} ${index}`, step: next });
     }
   };
   for (const passage of passages) {
     stepsUntil(passage.steps);
-    checkpoints.push({ namespace: passage.namespace, key: passageKey(passage), passage });
+    checkpoints.push({ stream: passage.namespace, key: passageKey(passage), passage });
   }
   stepsUntil(steps.length);
   return checkpoints;
 }
 
-/** The older iptables is in no trace of nftables, nor are chains that iptables-save tells of before they are made. */
-function isInNftables({ variant, family, table, chain }: RulePlace, namespace: LinuxNamespace | undefined): boolean {
-  if (variant === 'legacy') return false;
+/** Chains that iptables-save tells of before they are made are in no trace. */
+function isInNftables({ family, table, chain }: RulePlace, namespace: LinuxNamespace | undefined): boolean {
   const its = namespace?.nftables.tables.find((known) => known.family === family && known.name === table);
   return its?.chains.has(chain) ?? false;
 }

@@ -38,11 +38,24 @@ export interface SeenRule {
   readonly packet: SeenPacket;
 }
 
-export type SeenEvent = SeenPassage | SeenRule;
+/** A rule of iptables-legacy matched, or a chain came to its end: `number` counts from 1, the end included. */
+export interface SeenLegacyRule {
+  readonly kind: 'legacy-rule';
+  readonly namespace: string;
+  readonly family: string;
+  readonly table: string;
+  readonly chain: string;
+  readonly number: number;
+  readonly packet: SeenPacket;
+}
+
+export type SeenEvent = SeenPassage | SeenRule | SeenLegacyRule;
 
 export interface Observation {
-  /** Those of one namespace are in their order. */
+  /** Those of one namespace are in their order; those of iptables-legacy have an order of their own. */
   readonly events: readonly SeenEvent[];
+  /** The namespaces of which the kernel told what iptables-legacy decides. */
+  readonly legacy?: readonly string[];
   /** The address and port (ICMP: identifier) that it was sent from; no address: no way leads there. */
   readonly source: string;
   readonly sourcePort: number;

@@ -9,6 +9,7 @@ const MARKS: Readonly<Record<Mark, string>> = {
   unforeseen: '+',
   untold: ' ',
   beyond: '<',
+  unordered: '~',
 };
 
 const LEGEND: Readonly<Record<Mark, string>> = {
@@ -18,6 +19,7 @@ const LEGEND: Readonly<Record<Mark, string>> = {
   unforeseen: 'seen, not predicted',
   untold: 'the kernel does not tell',
   beyond: 'from beyond the host',
+  unordered: 'before or after the drop: it is not known which iptables is asked first',
 };
 
 /** Ends in a line feed. */
