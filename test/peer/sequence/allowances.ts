@@ -237,7 +237,7 @@ const containerOf = (path: string, { containers = {} }: Observation): ObservedCo
     Name: '',
     State: { Running: false, Error: '' },
     Config: { Hostname: '' },
-    HostConfig: { NetworkMode: '', PortBindings: null, PublishAllPorts: false },
+    HostConfig: { NetworkMode: '', PortBindings: null, PublishAllPorts: false, Links: null },
     NetworkSettings: { Networks: {}, Ports: {} },
   };
 

@@ -9,7 +9,8 @@
  * Never asked for, since it would part the two for good:
  * - What later Docker does and 20.10 cannot: IPv6 from pools, ports that are bound and not exposed, subnets
  *   of one or two addresses.
- * - What is ours: an address that a stopped container has asked for is given to nobody else.
+ * - What is ours: an address that a stopped container has asked for is given to nobody else; links go by name, also
+ *   to a new container of that name, and not by way of a guest to who has its namespace.
  * - What 20.10 does wrong, and goes on with: a MAC address on a network that is given by its id is forgotten;
  *   a container of the host's namespace that has left the network `host` takes any network along; a missing
  *   network for one in another's namespace is a panic; a running container that is refused a place (no
@@ -52,7 +53,7 @@ const ACTIONS = {
 } as const;
 
 /** Some of them are wrong. */
-const PRUNE_FILTERS = { label: ['tier', 'tier=front'], 'label!': ['tier=front'], until: ['1h', '1ms', 'x'], x: ['y'] };
+const PRUNE_FILTERS = { label: ['tier', 'tier=front'], 'label!': ['tier=front'], until: ['1h', '1.5h', 'x'], x: ['y'] };
 const LIST_FILTERS = {
   driver: ['bridge', 'x'],
   label: ['tier', 'tier=back'],
@@ -101,7 +102,7 @@ export class Generator {
       case 'rename':
         return {
           method: 'POST',
-          path: `/containers/${this.#container()}/rename?name=${this.#random.pick(CONTAINERS)}`,
+          path: `/containers/${this.#container()}/rename?name=${this.#random.pick(this.#containerNames())}`,
         };
       case 'pruneNetworks':
         return { method: 'POST', path: `/networks/prune${this.#filters(PRUNE_FILTERS)}` };
@@ -177,6 +178,7 @@ export class Generator {
     if (random.chance(0.15)) options[`${BRIDGE}.enable_ip_masquerade`] = random.pick(['false', 'true']);
     if (random.chance(0.1)) options[`${BRIDGE}.host_binding_ipv4`] = random.pick(['127.0.0.1', '198.51.100.1']);
     if (hasSubnet && random.chance(0.25)) options[`${BRIDGE}.name`] = `br${random.below(3)}`;
+    if (random.chance(0.07)) options[`${BRIDGE}.inhibit_ipv4`] = 'true';
     if (random.chance(0.1)) options['com.docker.network.driver.mtu'] = '1400';
     if (random.chance(0.1)) options['com.docker.network.container_iface_prefix'] = 'net';
     return {
@@ -205,7 +207,13 @@ export class Generator {
       Subnet: subnet,
       ...(random.chance(0.3) ? { Gateway: hostOf(subnet, random.pick([1, 5, 14])) } : {}),
       ...(random.chance(0.2) && length === '24' ? { IPRange: `${hostOf(subnet, 32)}/28` } : {}),
-      ...(random.chance(0.15) ? { AuxiliaryAddresses: { printer: hostOf(subnet, random.pick([2, 3])) } } : {}),
+      ...(random.chance(0.2)
+        ? {
+            AuxiliaryAddresses: {
+              [random.pick(['printer', 'DefaultGatewayIPv4'])]: hostOf(subnet, random.pick([2, 3])),
+            },
+          }
+        : {}),
     };
   }
 
@@ -215,9 +223,15 @@ export class Generator {
     return { method: 'DELETE', path: `/networks/${ref}` };
   }
 
+  /** Without those that links still name of containers that are gone. */
+  #containerNames(): readonly string[] {
+    const linked = new Set(this.#world.containers.flatMap(({ links }) => links));
+    return CONTAINERS.filter((name) => !linked.has(name) || this.#world.container(name));
+  }
+
   #createContainer(): Step {
     const random = this.#random;
-    const free = CONTAINERS.filter((name) => !this.#world.container(name));
+    const free = this.#containerNames().filter((name) => !this.#world.container(name));
     if (free.length === 0) return this.#removeContainer();
     const name = random.pick(free);
     const mode = random.weighted({ network: 10, unsaid: 4, bridge: 2, none: 1, host: 1, container: 1 });
@@ -241,7 +255,7 @@ export class Generator {
       ...Object.keys(PortBindings ?? {}),
       ...(random.chance(0.25) ? [`${70 + random.below(3)}/${random.pick(['tcp', 'udp'])}`] : []),
     ];
-    const linkable = this.#world.containers.filter(({ isInHost }) => !isInHost);
+    const linkable = this.#world.containers.filter(({ isInHost, isGuest }) => !isInHost && !isGuest);
     const hasLinks = ['unsaid', 'bridge', 'none'].includes(mode) && linkable.length > 0 && random.chance(0.2);
     const hasMac = random.chance(0.1) && !NetworkMode?.startsWith('{');
     return {
@@ -283,7 +297,7 @@ export class Generator {
       if (index < free) return [key, [{ HostPort: random.pick(['', '0']) }]];
       if (port === 85 && isAnywhere)
         return [key, [{ HostPort: `${8100 + random.below(3)}-810${3 + random.below(3)}` }]];
-      const HostIp = random.pick(['127.0.0.1', '198.51.100.1', '0.0.0.0', '']);
+      const HostIp = random.pick(['127.0.0.1', '198.51.100.1', '0.0.0.0', '::1', '::', '']);
       const binding = { HostPort: String(first + port - 80) };
       const second = { HostIp: '127.0.0.1', HostPort: String(first + 10 + port - 80) };
       const bindings = random.chance(0.3) ? [{ HostIp, ...binding }] : [binding];
@@ -304,6 +318,7 @@ export class Generator {
     if (subnet6 && random.chance(0.4)) {
       IPAMConfig['IPv6Address'] = free(STATIC_HOSTS.map((host) => subnet6.replace('/64', host.toString(16))));
     }
+    if (random.chance(0.07)) IPAMConfig['LinkLocalIPs'] = [`169.254.7.${random.below(9)}`];
     return {
       ...(Object.keys(IPAMConfig).length > 0 ? { IPAMConfig } : {}),
       ...(random.chance(0.3) ? { Aliases: random.pick([['web'], ['db', 'cache'], ['web', 'web']]) } : {}),

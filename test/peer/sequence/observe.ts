@@ -31,6 +31,8 @@ export interface ObservedContainer {
     readonly NetworkMode: string;
     readonly PortBindings: Readonly<Record<string, readonly { readonly HostPort: string }[]>> | null;
     readonly PublishAllPorts: boolean;
+    /** `/box0:/box1/db` */
+    readonly Links: readonly string[] | null;
   };
   readonly NetworkSettings: {
     readonly Networks: Readonly<Record<string, ObservedPlace>>;

@@ -37,6 +37,8 @@ export interface KnownContainer {
   readonly isInHost: boolean;
   /** Whether it is there and not on the network `host`. */
   readonly hasLeftHost: boolean;
+  /** The names of the containers that it is linked to. */
+  readonly links: readonly string[];
   /** Whether it is in another container's namespace. */
   readonly isGuest: boolean;
 }
@@ -115,6 +117,7 @@ function knownContainer(
     startsInOrder:
       networks.filter((name) => name !== 'bridge').length < 2 ||
       (!publishes && networks.every((name) => there.some(({ Name }) => Name === name))),
+    links: (HostConfig.Links ?? []).map((link) => link.split(':')[0]!.slice(1)),
     isInHost: HostConfig.NetworkMode === 'host',
     isGuest: HostConfig.NetworkMode.startsWith('container:'),
     hasLeftHost: HostConfig.NetworkMode === 'host' && !networks.includes('host'),

@@ -37,10 +37,10 @@ function parseInstant(text: string): string | undefined {
   return undefined;
 }
 
-/** Reads what `readInstant` does, or a Go duration (`10m`, `1h30m`, `5ms`), which is that long before `now`. */
+/** Reads what `readInstant` does, or a Go duration (`10m`, `1h30m`, `5ms`): that long before `now`, at the last full second as in Docker. */
 export function readInstantOrAge(text: string, now: string): string {
   const age = parseDuration(text);
-  if (age !== undefined) return printInstant(nanoseconds(now) - BigInt(age));
+  if (age !== undefined) return printInstant(((nanoseconds(now) - BigInt(age)) / BILLION) * BILLION);
   const instant = parseInstant(text);
   if (instant !== undefined) return instant;
   throw new EngineError('invalid', `failed to parse value as time or duration: ${JSON.stringify(text)}`);
