@@ -39,6 +39,13 @@ export function openSandbox(
     const ref = networkRef(name, settings);
     const network = name === 'bridge' ? findNetwork(draft, ref, 'optional') : findNetwork(draft, ref);
     if (!network) continue;
+    // Its place was noted when there was no such network.
+    if (sandbox.host && network.driver !== 'host') {
+      throw new EngineError(
+        'invalid',
+        'container sharing network namespace with another container or host cannot be connected to any other network',
+      );
+    }
     putEndpoint(draft, container, sandbox.id, network, settings, allocator, clock);
   }
   settleLinkNames(draft, sandbox.id);

@@ -53,6 +53,15 @@ test('host: the engine’s own namespace, its name and its servers; published po
   await world.expectSound();
 });
 
+test('host: no place on a network that came later', async () => {
+  const world = await World.start();
+  await world.create('web', { network: 'host' });
+  await world.engine.networks.connect('later', 'web', {});
+  await world.network('later');
+  await expect(world.engine.containers.start('web')).rejects.toThrow('sharing network namespace with');
+  await world.expectSound();
+});
+
 test('container: the namespace of another, which must run', async () => {
   const world = await World.start();
   const web = await world.create('web', { ports: ['8080:80'] });

@@ -12,16 +12,13 @@ export interface PoolContext {
   readonly networks: readonly NetworkRecord[];
   readonly sources: readonly PoolSource[];
   readonly cursor: PoolCursor;
+  /** Told where the next search for a subnet begins: behind this one, even if its network is refused afterwards. */
+  readonly moveCursor: (cursor: PoolCursor) => void;
   /**
    * Routes and name servers of the host, as `10.0.0.0/8` or `10.0.0.53`: pools that nobody asked for
    * by name keep clear of them. A default route is no obstacle.
    */
   readonly avoid: readonly string[];
-}
-
-export interface ResolvedPools {
-  readonly pools: readonly Pool[];
-  readonly cursor: PoolCursor;
 }
 
 /** The pools of each version, IPv4 first; one of each, unless the driver takes `several`. */
@@ -30,10 +27,10 @@ export function resolvePools(
   requested: readonly RequestedPool[],
   context: PoolContext,
   several = false,
-): ResolvedPools {
+): readonly Pool[] {
   const taken = context.networks.flatMap(subnetsOf);
   let { cursor } = context;
-  const pools = versions.flatMap((version) => {
+  return versions.flatMap((version) => {
     const wanted: readonly (RequestedPool | undefined)[] = requested.filter((pool) => pool.version === version);
     if (wanted.length > 1 && !several) {
       throw new EngineError('forbidden', "bridge driver doesn't support multiple subnets");
@@ -41,11 +38,11 @@ export function resolvePools(
     return (wanted.length > 0 ? wanted : [undefined]).map((pool) => {
       const chosen = chooseSubnet(version, pool?.subnet, taken, { ...context, cursor });
       cursor = chosen.cursor;
+      context.moveCursor(cursor);
       taken.push(chosen.subnet);
       return fillPool(chosen.subnet, pool);
     });
   });
-  return { pools, cursor };
 }
 
 /** Networks' subnets as they were parsed once: there may be a thousand, and records do not change. */

@@ -473,6 +473,10 @@ describe('refusals', () => {
     const options = { 'com.docker.network.driver.mtu': 'big' };
     expect(refusal(() => resolve({ options }, { moveCursor }))[0]).toBe('invalid');
     expect(cursor).toEqual({ 4: 1n, 6: 0n });
+    const taken = resolve({ name: 'taken', enableIPv6: true, ...withSubnet('fd00::/64') });
+    const overlapping = { enableIPv6: true, ...withSubnet('fd00::/80') };
+    expect(refusal(() => resolve(overlapping, { moveCursor, cursor, networks: [taken] }))[0]).toBe('forbidden');
+    expect(cursor).toEqual({ 4: 2n, 6: 0n });
   });
 
   test('a bridge that another network has', () => {

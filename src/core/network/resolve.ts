@@ -1,7 +1,6 @@
 /** From what a user asks of a network to its record, or to a refusal in Docker's words. */
 import type { Version } from '../address/address.ts';
 import type { NetworkRequest } from '../engine/engine.ts';
-import type { PoolCursor } from '../ipam/choose.ts';
 import { parseAnnouncement } from './announcement.ts';
 import { parseBridge, refuseSharedBridge } from './bridge.ts';
 import { EngineError } from './error.ts';
@@ -26,8 +25,6 @@ export interface NetworkContext extends PoolContext {
   readonly addressesOfBridge: (name: string) => readonly string[] | undefined;
   /** All links that it has. */
   readonly hostLinks: readonly string[];
-  /** Told where the next search for a subnet begins: behind this one, even if its network is refused for something else. */
-  readonly moveCursor: (cursor: PoolCursor) => void;
   /** The engine asks for one of the predefined networks itself. */
   readonly predefined?: boolean;
   /** Driver -> options that its networks have if they do not say otherwise: the daemon's default-network-opt. */
@@ -56,8 +53,7 @@ export function resolveNetwork(request: NetworkRequest, context: NetworkContext)
   const versions: Version[] = [...(enableIPv4 ? [4 as const] : []), ...(enableIPv6 ? [6 as const] : [])];
   if (asked.driver !== 'bridge' && !isParentDriver(asked.driver)) return record;
   // What is wrong with the subnets is told before what is wrong with the options.
-  const { pools, cursor } = resolvePools(versions, requested, context, isParentDriver(asked.driver));
-  context.moveCursor(cursor);
+  const pools = resolvePools(versions, requested, context, isParentDriver(asked.driver));
   const network = { ...record, ipam: { ...record.ipam, pools } };
   parseAnnouncement(asked.options);
   if (asked.driver === 'bridge') {

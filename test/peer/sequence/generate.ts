@@ -12,8 +12,8 @@
  * - What is ours: an address that a stopped container has asked for is given to nobody else; links go by name, also
  *   to a new container of that name, and not by way of a guest to who has its namespace.
  * - What 20.10 does wrong, and goes on with: a MAC address on a network that is given by its id is forgotten;
- *   a container of the host's namespace that has left the network `host` takes any network along; a missing
- *   network for one in another's namespace is a panic; a running container that is refused a place (no
+ *   a container of the host's namespace takes networks along that were missing when it was connected, or any once
+ *   it has left the network `host`; a missing network for one in another's namespace is a panic; a running container that is refused a place (no
  *   address, no port, a configuration's network) keeps it; who leaves its last way out goes on showing its
  *   ports; ports of a range are counted for each address by itself; the filter `dangling` sees no containers.
  * - What 20.10 leaves to chance: a start on several user-defined networks with ports, or of which some are
@@ -343,7 +343,7 @@ export class Generator {
     const isThere = known !== undefined || PREDEFINED.has(network);
     const Container = this.#container(
       this.#world.containers.filter((its) => {
-        if (its.hasLeftHost || (its.isGuest && !isThere)) return false;
+        if (its.hasLeftHost || ((its.isGuest || its.isInHost) && !isThere)) return false;
         if (its.wantsRange && (its.networks.length > 0 || known?.hasHostBinding)) return false;
         return !its.isRunning || !(known?.isFull || known?.isConfiguration || its.wouldPublish);
       }),
