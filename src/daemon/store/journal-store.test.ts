@@ -143,7 +143,7 @@ describe('a journal that is damaged', () => {
     const path = await sample();
     const [, ...rest] = readFileSync(path, 'utf8').split('\n');
     const { encodeLine } = await import('./line.ts');
-    writeFileSync(path, encodeLine({ journal: 2 }) + rest.join('\n'));
+    writeFileSync(path, encodeLine({ journal: 1 }) + rest.join('\n'));
     await expect(loaded(path)).rejects.toThrow(JournalError);
     await expect(loaded(path)).rejects.toThrow('another version');
   });

@@ -6,7 +6,7 @@ import type { Store, StoreContents, StoreEntry } from '../../core/engine/store.t
 import { DamagedLine, decodeLines, encodeLine } from './line.ts';
 
 /** The first line: the layout of those that follow. */
-const HEADER = { journal: 1 };
+const HEADER = { journal: 2 };
 
 /** A journal below this size in bytes is not worth compacting. */
 const COMPACT_FROM = 1 << 20;
