@@ -88,7 +88,7 @@ export const insight: Work = {
   about:
     `The last of ${NETWORKS * PORTS_EACH} published ports is traced from the world over ${NETWORKS} networks, ` +
     `each time in a model that was just read; a save of ${LINES} lines is parsed.`,
-  quick: true,
+  quick: false,
   async run(bench) {
     const hosts = (['iptables', 'nftables'] as const).map((name) => ({ name, host: makeHost(name) }));
     const question = { from: 'world', to: `host:${FIRST + NETWORKS * PORTS_EACH - 1}` };
