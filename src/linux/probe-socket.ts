@@ -1,4 +1,5 @@
 /** A socket that sends one real packet and hears what becomes of it, as any program's would. */
+import { constants } from 'node:os';
 import { randomInt } from 'node:crypto';
 import { pack, readBe16, readI32, u32 } from './bytes.ts';
 import * as ffi from './ffi.ts';
@@ -23,6 +24,7 @@ export interface ProbeTarget {
   readonly port: number;
 }
 
+const { EAGAIN } = constants.errno;
 const IPPROTO_ICMP = 1;
 const SO_ERROR = 4;
 const SOL_IP = 0;
@@ -111,13 +113,9 @@ export class ProbeSocket {
 
   #received(): string | undefined {
     for (;;) {
-      let length: number;
-      try {
-        length = ffi.recv(this.#fd, this.#buffer, this.#buffer.length, MSG_DONTWAIT);
-      } catch (error) {
-        if (!(error instanceof ffi.SystemError)) throw error;
-        return error.code === 'EAGAIN' ? undefined : error.code;
-      }
+      const length = ffi.tryRecv(this.#fd, this.#buffer, this.#buffer.length, MSG_DONTWAIT);
+      if (length === -EAGAIN) return undefined;
+      if (length < 0) return ffi.describeErrno(-length).code;
       if (this.#target.protocol === 'udp' || this.#isReply(this.#buffer.subarray(0, length))) return 'answered';
     }
   }

@@ -61,8 +61,18 @@ export class Monitor {
     makeNode(start.fifo, 'fifo', 0o600);
     // Open to read as well, so that the monitor can write even when no engine is there to listen.
     const writer = openSync(start.fifo, constants.O_RDWR);
-    const monitor = new Monitor(openSync(start.fifo, constants.O_RDONLY | constants.O_NONBLOCK));
-    const complaints = start.stdio ? undefined : monitor.#complaints();
+    let monitor: Monitor;
+    try {
+      monitor = new Monitor(openSync(start.fifo, constants.O_RDONLY | constants.O_NONBLOCK));
+      monitor.#start(start, writer);
+    } finally {
+      closeSync(writer);
+    }
+    return monitor;
+  }
+
+  #start(start: MonitorStart, writer: number): void {
+    const complaints = start.stdio ? undefined : this.#complaints();
     try {
       const pid = startProcess({
         program: start.program,
@@ -71,14 +81,12 @@ export class Monitor {
         environment: { ...start.environment, _OCI_SYNCPIPE: '3', TZ: 'UTC0' },
         files: [...(start.stdio ?? [null, null, complaints!]), writer],
       });
-      monitor.#socket.once('close', () => reap(pid));
+      this.#socket.once('close', () => reap(pid));
     } catch (error) {
-      monitor.#failure += `${start.program}: ${(error as Error).message}`;
+      this.#failure += `${start.program}: ${(error as Error).message}`;
     } finally {
-      closeSync(writer);
       if (complaints !== undefined) closeSync(complaints);
     }
-    return monitor;
   }
 
   /** A pipe for its standard error, until it is on its own: gives the end to write to. */

@@ -4,6 +4,7 @@
  * as long as it is listened to: no rule is needed for that in anybody's tables.
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
 import { concat, pack, readCString, u32, u8 } from '../bytes.ts';
 import * as ffi from '../ffi.ts';
 import {
@@ -23,6 +24,7 @@ import { readPacket, type TracedHeaders } from './nftrace.ts';
 import { NFGENMSG } from './rtnetlink.ts';
 import { NETLINK_NETFILTER } from './socket.ts';
 
+const { EAGAIN } = constants.errno;
 const NFNL_SUBSYS_ULOG = 4;
 const NFULNL_MSG_PACKET = NFNL_SUBSYS_ULOG << 8;
 const NFULNL_MSG_CONFIG = NFULNL_MSG_PACKET | 1;
@@ -88,14 +90,11 @@ export class LegacyTraceMonitor {
   take(): readonly LegacyTraceEvent[] {
     const events: LegacyTraceEvent[] = [];
     for (;;) {
-      try {
-        const length = ffi.recv(this.#fd, this.#buffer, this.#buffer.length, MSG_DONTWAIT);
-        for (const { type, payload } of decodeMessages(this.#buffer.slice(0, length))) {
-          if (type === NFULNL_MSG_PACKET) events.push(...read(payload));
-        }
-      } catch (error) {
-        if (error instanceof ffi.SystemError && error.code === 'EAGAIN') return events;
-        throw error;
+      const length = ffi.tryRecv(this.#fd, this.#buffer, this.#buffer.length, MSG_DONTWAIT);
+      if (length === -EAGAIN) return events;
+      if (length < 0) throw ffi.systemError('recv', -length);
+      for (const { type, payload } of decodeMessages(this.#buffer.slice(0, length))) {
+        if (type === NFULNL_MSG_PACKET) events.push(...read(payload));
       }
     }
   }
