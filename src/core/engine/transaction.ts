@@ -98,9 +98,10 @@ export class Transactions {
     return this.#leftOver.objects;
   }
 
-  /** Adds to what is left over, of what an earlier engine noted. */
-  leave(objects: readonly HostObject[]): void {
-    this.#leave(objects);
+  /** Adds to what is left over; `intents` are those that it is noted in, but for what an earlier engine noted. */
+  leave(objects: readonly HostObject[], ...intents: readonly number[]): void {
+    const before = this.#leftOver;
+    this.#leftOver = { objects: [...before.objects, ...objects], intents: [...before.intents, ...intents] };
   }
 
   /** `told` is called when a refused change has left something over. */
@@ -128,12 +129,7 @@ export class Transactions {
     const intent = await this.#store.begin({ objects: objects.map(bare) } satisfies Intent);
     await this.#store.write(entries(draft));
     this.#ledger.commit(draft);
-    this.#leave(objects, intent);
-  }
-
-  #leave(objects: readonly HostObject[], ...intents: readonly number[]): void {
-    const before = this.#leftOver;
-    this.#leftOver = { objects: [...before.objects, ...objects], intents: [...before.intents, ...intents] };
+    this.leave(objects, intent);
   }
 
   async #carryOut(draft: Draft, steps: readonly Step[]): Promise<void> {
