@@ -46,7 +46,7 @@ export function applySteps({ namespaces, nft, iptables }: Host, steps: readonly 
       const step = steps[at]!;
       if (isFirewall(step)) {
         const batch = beginning(steps.slice(at), isFirewall);
-        undos.push({ step, undo: applyFirewall(iptables, batch) });
+        undos.push({ step, undo: applyFirewall({ iptables, nft }, batch) });
         at += batch.length;
       } else if (isNftStep(step)) {
         const batch = beginning(steps.slice(at), isNftStep);

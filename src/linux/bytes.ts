@@ -48,6 +48,10 @@ export const readU32 = (bytes: Uint8Array, at: number): number => readI32(bytes,
 /** Network byte order. */
 export const readBe16 = (bytes: Uint8Array, at: number): number => (byteAt(bytes, at) << 8) | byteAt(bytes, at + 1);
 
+/** A number in network byte order, which is the whole of `bytes`. */
+export const readBig = (bytes: Uint8Array = new Uint8Array()): number =>
+  bytes.reduce((all, byte) => all * 256 + byte, 0);
+
 function byteAt(bytes: Uint8Array, at: number): number {
   const byte = bytes[at];
   if (byte === undefined) throw new RangeError(`no byte ${at} of ${bytes.length}`);

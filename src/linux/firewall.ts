@@ -8,6 +8,8 @@ import { key } from '../core/plan/key.ts';
 import type { ChainObject, RuleObject } from '../core/plan/object.ts';
 import { undo } from '../core/plan/step.ts';
 import type { Iptables } from './iptables.ts';
+import { MovedJumps } from './moved-jumps.ts';
+import type { Nftables } from './nftables.ts';
 import type { Undo } from './objects.ts';
 
 type FirewallObject = ChainObject | RuleObject;
@@ -46,18 +48,24 @@ function list(family: Family): readonly FirewallObject[] {
 
 const isMissing = (error: NodeJS.ErrnoException | undefined): boolean => error?.code === 'ENOENT';
 
+/** What rules are written with. */
+export interface Tools {
+  readonly iptables: Iptables;
+  readonly nft: Nftables;
+}
+
 /**
  * Does the steps: one script for each family, and in it one kernel transaction for each table.
  * All or none: throws a KernelError after taking back the family and the tables that were done.
  */
-export function applyFirewall(iptables: Iptables, steps: readonly FirewallStep[]): Undo {
+export function applyFirewall(tools: Tools, steps: readonly FirewallStep[]): Undo {
   const done: FirewallStep[] = [];
   const takeBack = () => {
     const back = undo(done);
-    for (const family of FAMILIES) applyFamily(iptables, family, back, []);
+    for (const family of FAMILIES) applyFamily(tools, family, back, []);
   };
   try {
-    for (const family of FAMILIES) applyFamily(iptables, family, steps, done);
+    for (const family of FAMILIES) applyFamily(tools, family, steps, done);
   } catch (error) {
     try {
       takeBack();
@@ -71,16 +79,23 @@ export function applyFirewall(iptables: Iptables, steps: readonly FirewallStep[]
 }
 
 /** Does one family's part of the steps and adds to `done` what the kernel has taken, also if it throws. */
-function applyFamily(iptables: Iptables, family: Family, steps: readonly FirewallStep[], done: FirewallStep[]): void {
+function applyFamily(
+  { iptables, nft }: Tools,
+  family: Family,
+  steps: readonly FirewallStep[],
+  done: FirewallStep[],
+): void {
   let rest: readonly FirewallStep[] = steps.filter(
     ({ object }) => (object.kind === 'rule' ? object.rule : object).family === family,
   );
+  const moved = new MovedJumps(nft, family, rest);
   for (let looked = false; ; looked = true) {
-    const script = restoreScripts(rest)[0];
+    const script = restoreScripts(rest, (step) => moved.has(step))[0];
     if (!script) return;
     const failure = iptables.restore(family, script.text);
     const committed = failure ? script.committedBefore(failure.line) : rest;
     done.push(...committed);
+    moved.finish(committed);
     if (!failure) return;
     rest = rest.filter((step) => !committed.includes(step));
     const refused = script.stepAt(failure.line);

@@ -447,6 +447,34 @@ export function kernelContract(name: string, make: () => Promise<Kernel>): void 
       expect(await ownRules()).toEqual(['first', 'h3', 'h2', 'h1a', 'h1b', 'f0', 't1', 't2']);
     });
 
+    test('jumps at the head of a chain are put before what comes there, and are there once', async () => {
+      const target: KernelObject = { ...chain, name: 'C-TARGET' } as KernelObject;
+      const other: KernelObject = { ...chain, name: 'C-OTHER' } as KernelObject;
+      const to = (name: string, index: number) =>
+        rule([], { kind: 'jump', chain: name }, { section: 'first', sequence: 0, index }, { chain: 'C-OWN' });
+      const jumps = [to('C-TARGET', 0), to('C-OTHER', 1)];
+      const moves = jumps.map((object) => change(object, object));
+      const head = (link: string, sequence: number) => own(link, { section: 'head', sequence, index: 0 });
+      const order = async () =>
+        (await observe()).flatMap((object) => {
+          if (object.kind !== 'rule' || object.rule.chain !== 'C-OWN') return [];
+          const { target: its, matches } = object.rule;
+          return its.kind === 'jump' ? [its.chain] : matches.map((match) => ('link' in match ? match.link : ''));
+        });
+      await kernel.apply([chain, target, other, ...jumps].map(add));
+      await kernel.apply([add(head('h1', 1)), ...moves]);
+      await kernel.apply([...moves, add(head('h2', 2))]);
+      expect(await order()).toEqual(['C-TARGET', 'C-OTHER', 'h2', 'h1']);
+      // Somebody else has deleted one: it is there again.
+      await kernel.apply([remove(jumps[0]!)]);
+      await kernel.apply([add(head('h3', 3)), ...moves]);
+      expect(await order()).toEqual(['C-TARGET', 'C-OTHER', 'h3', 'h2', 'h1']);
+      // What is refused leaves them as they were.
+      await refusal([...moves, add(rule([], { kind: 'jump', chain: 'C-NOWHERE' }, HEAD, { chain: 'C-OWN' }))]);
+      expect(await order()).toEqual(['C-TARGET', 'C-OTHER', 'h3', 'h2', 'h1']);
+      await kernel.apply([remove(chain), remove(target), remove(other)]);
+    });
+
     test('of several equal rules one is removed; what is missing is skipped among what is not', async () => {
       await kernel.apply([chain, own('a'), own('b'), own('a'), own('c')].map(add));
       await kernel.apply([remove(own('a')), remove(own('missing')), add(own('d'))]);

@@ -37,10 +37,16 @@ export interface RestoreScript {
 const FAMILIES: readonly Family[] = ['ip', 'ip6'];
 const TABLES: readonly Table[] = ['raw', 'mangle', 'nat', 'filter', 'security'];
 
-/** The scripts that do `steps`; none for a family that has no step. */
-export function restoreScripts(steps: readonly FirewallStep[]): RestoreScript[] {
+/**
+ * The scripts that do `steps`; none for a family that has no step. The former rules of
+ * changes that are `doubled` stay: somebody else deletes them afterwards.
+ */
+export function restoreScripts(
+  steps: readonly FirewallStep[],
+  doubled: (step: FirewallStep) => boolean = () => false,
+): RestoreScript[] {
   return FAMILIES.flatMap((family) => {
-    const commands = firewallCommands(steps, family);
+    const commands = firewallCommands(steps, family).filter(({ op, step }) => !(op === 'delete' && doubled(step)));
     return commands.length > 0 ? [script(family, commands)] : [];
   });
 }

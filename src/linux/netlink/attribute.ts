@@ -24,14 +24,25 @@ export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
 /** The attributes by type; of those of one type the last. Decode a nested one's value in turn. */
 export function decodeAttributes(bytes: Uint8Array): ReadonlyMap<number, Uint8Array> {
   const attributes = new Map<number, Uint8Array>();
+  eachAttribute(bytes, (type, value) => attributes.set(type, value));
+  return attributes;
+}
+
+/** The values of a list, whose attributes are all of one type, in their order. */
+export function decodeList(bytes: Uint8Array): readonly Uint8Array[] {
+  const values: Uint8Array[] = [];
+  eachAttribute(bytes, (_, value) => values.push(value));
+  return values;
+}
+
+function eachAttribute(bytes: Uint8Array, take: (type: number, value: Uint8Array) => void): void {
   let at = 0;
   while (at + HEADER <= bytes.length) {
     const length = readU16(bytes, at);
     if (length < HEADER || at + length > bytes.length) break;
-    attributes.set(readU16(bytes, at + 2) & NLA_TYPE_MASK, bytes.subarray(at + HEADER, at + length));
+    take(readU16(bytes, at + 2) & NLA_TYPE_MASK, bytes.subarray(at + HEADER, at + length));
     at += length + padding(length);
   }
-  return attributes;
 }
 
 const NOTHING: ReadonlyMap<number, Uint8Array> = new Map();

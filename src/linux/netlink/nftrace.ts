@@ -1,5 +1,5 @@
 /** The kernel's own trace of packets through nftables' rules, of those that a rule marked with `meta nftrace set 1`. */
-import { readBe16, readCString } from '../bytes.ts';
+import { readBe16, readBig, readCString } from '../bytes.ts';
 import { printHost } from '../inet.ts';
 import { decodeAttributes, decodeNested } from './attribute.ts';
 import { NETLINK_NETFILTER, NetlinkMonitor } from './socket.ts';
@@ -73,18 +73,15 @@ export class TraceMonitor {
   }
 }
 
-/** A number in network byte order. */
-const big = (bytes: Uint8Array = new Uint8Array()): number => bytes.reduce((all, byte) => all * 256 + byte, 0);
-
 function read(payload: Uint8Array): TraceEvent {
   const attributes = decodeAttributes(payload.subarray(NFGENMSG));
   const text = (type: number) => readCString(attributes.get(type) ?? new Uint8Array());
-  const handle = big(attributes.get(NFTA_TRACE_RULE_HANDLE));
-  const told = KINDS[big(attributes.get(NFTA_TRACE_TYPE))] ?? 'return';
+  const handle = readBig(attributes.get(NFTA_TRACE_RULE_HANDLE));
+  const told = KINDS[readBig(attributes.get(NFTA_TRACE_TYPE))] ?? 'return';
   // A chain's end is told as a rule that has no handle too.
   const kind = told === 'rule' && handle === 0 ? 'return' : told;
   const verdict = kind === 'policy' ? attributes.get(NFTA_TRACE_POLICY) : undefined;
-  const code = big(verdict ?? decodeNested(attributes, NFTA_TRACE_VERDICT).get(NFTA_VERDICT_CODE)) | 0;
+  const code = readBig(verdict ?? decodeNested(attributes, NFTA_TRACE_VERDICT).get(NFTA_VERDICT_CODE)) | 0;
   return {
     kind,
     family: FAMILIES[payload[0] ?? 0] ?? '',
@@ -92,9 +89,9 @@ function read(payload: Uint8Array): TraceEvent {
     chain: text(NFTA_TRACE_CHAIN),
     handle,
     verdict: code === 1 ? 'accept' : code === 0 ? 'drop' : 'other',
-    trace: big(attributes.get(NFTA_TRACE_ID)),
-    inLink: big(attributes.get(NFTA_TRACE_IIF)),
-    outLink: big(attributes.get(NFTA_TRACE_OIF)),
+    trace: readBig(attributes.get(NFTA_TRACE_ID)),
+    inLink: readBig(attributes.get(NFTA_TRACE_IIF)),
+    outLink: readBig(attributes.get(NFTA_TRACE_OIF)),
     packet: readHeaders(attributes.get(NFTA_TRACE_NETWORK_HEADER), attributes.get(NFTA_TRACE_TRANSPORT_HEADER)),
   };
 }

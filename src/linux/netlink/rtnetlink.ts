@@ -7,4 +7,5 @@ export const RTM_NEWROUTE = 24;
 export const RTM_DELROUTE = 25;
 export const RTA_OIF = 4;
 export const IFLA_IFNAME = 3;
+/** Bytes of what a message of netfilter begins with: family, version, resource. */
 export const NFGENMSG = 4;

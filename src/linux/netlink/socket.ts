@@ -77,18 +77,32 @@ export class NetlinkSocket {
     }
   }
 
-  #ask(type: number, flags: number, payload: Uint8Array) {
+  /** The beginning of a list, as much as one datagram holds, at a price that its length has no part in. Nothing else can be asked after it. */
+  glance(type: number, ...payload: readonly Uint8Array[]): readonly Message[] {
+    const sequence = this.#send(type, NLM_F_DUMP, concat(payload));
+    return this.#receive(sequence).filter((message) => !endsAnswer(message));
+  }
+
+  #send(type: number, flags: number, payload: Uint8Array): number {
     const sequence = (this.#sequence = (this.#sequence + 1) >>> 0);
     const bytes = encodeMessage({ type, flags: flags | NLM_F_REQUEST, sequence, payload });
     ffi.send(this.#fd, bytes, bytes.length, 0);
+    return sequence;
+  }
+
+  /** The messages of one datagram; none of the rest of an answer that was given up after an error or a timeout. */
+  #receive(sequence: number): readonly Message[] {
+    const length = ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_TRUNC);
+    if (length > DATAGRAM) throw new Error(`a netlink answer of ${length} bytes does not fit ${DATAGRAM}`);
+    return decodeMessages(this.#buffer.slice(0, length)).filter((message) => message.sequence === sequence);
+  }
+
+  #ask(type: number, flags: number, payload: Uint8Array) {
+    const sequence = this.#send(type, flags, payload);
     const answers: Message[] = [];
     let interrupted = false;
     for (;;) {
-      const length = ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_TRUNC);
-      if (length > DATAGRAM) throw new Error(`a netlink answer of ${length} bytes does not fit ${DATAGRAM}`);
-      for (const message of decodeMessages(this.#buffer.slice(0, length))) {
-        // The rest of an answer that was given up after an error or a timeout.
-        if (message.sequence !== sequence) continue;
+      for (const message of this.#receive(sequence)) {
         if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
         if (endsAnswer(message)) return { answers, interrupted };
         answers.push(message);
