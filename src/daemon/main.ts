@@ -13,6 +13,7 @@ import type { DaemonConfig } from './config/options.ts';
 import { HostSnapshots } from './insight/snapshots.ts';
 import { listen, parseHost, StartError } from './listen.ts';
 import { makeLog } from './log.ts';
+import { practise } from './practice.ts';
 import type { Opened, World, WorldLog } from './worlds/world.ts';
 
 export interface Build {
@@ -143,6 +144,14 @@ async function serve(
     await listen(api.server(), endpoint, group);
   }
   log.info({ hosts, pid: process.pid }, 'API listening');
+  const stopping = new AbortController();
+  const practised = practise(services, stopping.signal).catch((error: unknown) =>
+    log.warn({ err: error }, 'the common changes could not be rehearsed; the first real ones take longer'),
+  );
+  closing.add('the practice', () => {
+    stopping.abort();
+    return practised;
+  });
 }
 
 function engineSettings(config: DaemonConfig): EngineSettings {

@@ -11,6 +11,7 @@ import type { Labels, NetworkRecord } from '../network/network.ts';
 import type { Desired, KernelObject } from '../plan/object.ts';
 import type { Step } from '../plan/step.ts';
 import type { Events } from './event.ts';
+import type { Images } from './images.ts';
 import type { ExecProcess, ExecSpec, Exit, Input, LogQuery, OutputChunk } from './runtime.ts';
 import type { Volumes } from './volumes.ts';
 
@@ -181,5 +182,6 @@ export interface EngineApi {
   readonly containers: Containers;
   readonly inspection: Inspection;
   readonly events: Events;
-  rehearse(): Rehearsal;
+  /** @param images stand in for the engine's own */
+  rehearse(images?: Images): Rehearsal;
 }

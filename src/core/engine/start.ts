@@ -92,7 +92,7 @@ export async function startEngine(
       repair: () => maintenance.repair(),
     },
     events: context.events,
-    rehearse: () => rehearse(context),
+    rehearse: (images = context.images) => rehearse({ ...context, images }),
     directory,
     repair: async () => (await maintenance.repair()).length,
     close: async () => {

@@ -39,7 +39,15 @@ export function withDryRuns(services: Services, ...tables: readonly MakeRoutes[]
   return Object.fromEntries([...routes, ['POST /passerelle/plan', planned(services, tables)]]);
 }
 
-/** Each request of a list after the ones before it: what it would answer, and what all of them would do. */
+export type PlannedRequest = v.InferOutput<typeof REQUESTS>[number];
+
+interface Rehearsed {
+  /** What each request would answer. */
+  readonly answers: readonly { readonly status: number; readonly body: string }[];
+  /** What all of them would do. */
+  readonly steps: readonly Step[];
+}
+
 const planned =
   (services: Services, tables: readonly MakeRoutes[]) =>
   async (call: Call): Promise<Reply> => {
@@ -49,25 +57,36 @@ const planned =
         'invalid',
         `a plan is asked for by a list of {method, path, body}: ${asked.issues[0].message}`,
       );
-    return rehearsing(services, async ({ steps }, stand) => {
-      const router = new Router(...tables.map((make) => make(stand)));
-      const answers: { status: number; body: string }[] = [];
-      for (const { method, path, body } of asked.output) {
-        const reply = await dispatch(router, method, `/v${printVersion(call.version)}${path}`, {
-          headers: { 'content-type': 'application/json' },
-          body: Readable.from(body === undefined ? [] : [Buffer.from(JSON.stringify(body))]),
-          gone: call.gone,
-        }).catch(errorReply);
-        answers.push(reply.kind === 'body' ? { status: reply.status, body: reply.body } : { status: 200, body: '' });
-      }
-      return json({ answers, steps, summary: summarize(steps) });
-    });
+    const { answers, steps } = await rehearseAll(services, tables, asked.output, call);
+    return json({ answers, steps, summary: summarize(steps) });
   };
 
-async function rehearsing(
+/** Each request of a list after the ones before it. */
+export function rehearseAll(
   services: Services,
-  act: (rehearsal: Rehearsal, stand: Services) => Promise<Reply>,
-): Promise<Reply> {
+  tables: readonly MakeRoutes[],
+  requests: readonly PlannedRequest[],
+  { version, gone }: Pick<Call, 'version' | 'gone'>,
+): Promise<Rehearsed> {
+  return rehearsing(services, async ({ steps }, stand) => {
+    const router = new Router(...tables.map((make) => make(stand)));
+    const answers: { status: number; body: string }[] = [];
+    for (const { method, path, body } of requests) {
+      const reply = await dispatch(router, method, `/v${printVersion(version)}${path}`, {
+        headers: { 'content-type': 'application/json' },
+        body: Readable.from(body === undefined ? [] : [Buffer.from(JSON.stringify(body))]),
+        gone,
+      }).catch(errorReply);
+      answers.push(reply.kind === 'body' ? { status: reply.status, body: reply.body } : { status: 200, body: '' });
+    }
+    return { answers, steps };
+  });
+}
+
+async function rehearsing<T>(
+  services: Services,
+  act: (rehearsal: Rehearsal, stand: Services) => Promise<T>,
+): Promise<T> {
   const rehearsal = services.engine.rehearse();
   try {
     const { networks, containers, volumes } = rehearsal;

@@ -12,11 +12,14 @@ import type { Services } from './services.ts';
 import { systemRoutes } from './system/routes.ts';
 import { volumeRoutes } from './volumes/routes.ts';
 
+/** The changes that can be rehearsed. */
+export const changeRoutes = [networkRoutes, containerRoutes, volumeRoutes] as const;
+
 /** The whole Engine API. */
 export const apiRouter = (services: Services): Router =>
   new Router(
     systemRoutes(services),
-    withDryRuns(services, networkRoutes, containerRoutes, volumeRoutes),
+    withDryRuns(services, ...changeRoutes),
     streamRoutes(services),
     statsRoutes(services),
     archiveRoutes(services),
