@@ -1,6 +1,7 @@
 /** Processes in namespaces. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -27,12 +28,16 @@ export const inside = (namespace: string, ...words: readonly string[]): string[]
 export const named = (netns: string): string => `/run/netns/${netns}`;
 export const ofProcess = (pid: number): string => `/proc/${pid}/ns/net`;
 
+const PROBE = join(import.meta.dirname, 'probe.js');
+
+/** Whoever asks and whoever answers have a processor each, so that it is the same way each time from one to the other. */
+const onProcessor = (number: number, ...words: readonly string[]): string[] => ['taskset', '-c', `${number}`, ...words];
+
 /** Runs our probe in a namespace; gives what it found. */
 export async function probe<T>(namespace: string, ...words: readonly string[]): Promise<T> {
-  return JSON.parse(await run('nsenter', inside(namespace, process.execPath, PROBE, ...words))) as T;
+  const command = onProcessor(availableParallelism() - 1, process.execPath, PROBE, ...words);
+  return JSON.parse(await run('nsenter', inside(namespace, ...command))) as T;
 }
-
-const PROBE = join(import.meta.dirname, 'probe.js');
 
 /** A server in a namespace, from when it says that it is ready until `close`. */
 export class Server {
@@ -56,7 +61,7 @@ export class Server {
 
   /** A server that takes connections on a port and closes them. */
   static accepting(namespace: string, port: number): Promise<Server> {
-    return Server.start(namespace, process.execPath, PROBE, 'accept', String(port));
+    return Server.start(namespace, ...onProcessor(0, process.execPath, PROBE, 'accept', String(port)));
   }
 
   async close(): Promise<void> {

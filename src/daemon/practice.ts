@@ -14,6 +14,8 @@ const ROUNDS = 60;
 
 const NAME = 'passerelle-practice';
 
+const PORTS = Array.from({ length: 10 }, (_, index) => `${index + 80}/tcp`);
+
 const IMAGES: Images = { find: async () => ({ id: `sha256:${'0'.repeat(64)}`, config: {} }) };
 
 const REQUESTS: readonly PlannedRequest[] = [
@@ -24,8 +26,8 @@ const REQUESTS: readonly PlannedRequest[] = [
     body: {
       Image: NAME,
       Cmd: ['true'],
-      ExposedPorts: { '80/tcp': {} },
-      HostConfig: { PortBindings: { '80/tcp': [{ HostPort: '' }] } },
+      ExposedPorts: Object.fromEntries(PORTS.map((port) => [port, {}])),
+      HostConfig: { PortBindings: Object.fromEntries(PORTS.map((port) => [port, [{ HostPort: '' }]])) },
     },
   },
   { method: 'POST', path: `/containers/${NAME}/start` },
