@@ -268,10 +268,11 @@ export class Lifecycle {
     };
     const { NetworkMode, PidMode, IpcMode } = container.hostConfig;
     const isGuest = NetworkMode.startsWith('container:');
-    const holder = isGuest ? findContainer(ledger, NetworkMode.slice('container:'.length)) : container;
+    const asked = NetworkMode.slice('container:'.length);
+    const holder = isGuest ? findContainer(ledger, asked) : container;
     if (isGuest && holder.id === container.id) throw new EngineError('internal', 'cannot join own network');
     const sandbox = ledger.sandbox.where('container', holder.id)[0];
-    if (!sandbox) throw new EngineError('conflict', `cannot join network of a non running container: ${holder.id}`);
+    if (!sandbox) throw new EngineError('conflict', `cannot join network of a non running container: ${asked}`);
     const pid = join(PidMode);
     const ipc = join(IpcMode);
     return {

@@ -68,7 +68,7 @@ test('container: the namespace of another, which must run', async () => {
   const guest = await world.create('guest', { network: 'container:web' });
   await expect(world.engine.containers.start('guest')).rejects.toMatchObject({
     code: 'conflict',
-    message: `cannot join network of a non running container: ${web}`,
+    message: `cannot join network of a non running container: web`,
   });
   const { container } = world.engine.containers.get('guest');
   expect(container.config.Hostname).toBe(container.id.slice(0, 12));

@@ -106,6 +106,18 @@ export const ALLOWANCES: readonly Allowance[] = [
     ],
   },
   {
+    why: 'Ours: what is removed is forgotten; dockerd knows of a container that one is linked to where it was.',
+    path: /^(answer › body › message|containers › [^›]+ › State › Error)$/,
+    leave: forgiveIf(({ theirs, ours }, { observed }) => {
+      const [, name] = /Cannot link to (\S+), as it does not belong to the default network$/.exec(String(theirs)) ?? [];
+      return (
+        name !== undefined &&
+        String(ours).includes(`Cannot link to a non running container: ${name} AS `) &&
+        Object.values(observed.containers ?? {}).every(({ Name }) => Name !== name)
+      );
+    }),
+  },
+  {
     why: 'Mended since: the namespace of a container that has ended is not shown.',
     path: /^containers › [^›]+ › NetworkSettings › hasSandbox(Key)?$/,
     leave: forgiveIf(({ path, theirs }, { observed }) => theirs === true && !containerOf(path, observed).State.Running),

@@ -169,9 +169,9 @@ export class Generator {
     }
     const EnableIPv6 = random.chance(0.2);
     if (EnableIPv6) {
-      const taken = this.#world.networks.map(({ subnet6 }) => subnet6);
+      const taken = new Set(this.#world.networks.map(({ subnet6 }) => subnet6));
       const all = SITES6.map((site) => `fd00:${site}::/64`);
-      const subnet = random.pick(hasSubnet ? all : all.filter((its) => !taken.includes(its)));
+      const subnet = random.pick(hasSubnet ? all : all.filter((its) => !taken.has(its)));
       Config.push({ Subnet: subnet, ...(random.chance(0.4) ? { Gateway: subnet.replace('/64', 'fe') } : {}) });
     }
     if (random.chance(0.15)) options[`${BRIDGE}.enable_icc`] = random.pick(['false', 'true']);
@@ -308,10 +308,10 @@ export class Generator {
 
   #endpoint(network: string): Record<string, unknown> {
     const random = this.#random;
-    const { subnet, subnet6 } = this.#world.network(network) ?? {};
+    const { subnet, subnet6, gateways = [] } = this.#world.network(network) ?? {};
     const IPAMConfig: Record<string, unknown> = {};
-    const wished = new Set(this.#world.containers.flatMap(({ wishes }) => wishes));
-    const free = (addresses: string[]): string => random.pick(addresses.filter((its) => !wished.has(its)));
+    const taken = new Set([...gateways, ...this.#world.containers.flatMap(({ wishes }) => wishes)]);
+    const free = (addresses: string[]): string => random.pick(addresses.filter((its) => !taken.has(its)));
     if (subnet && !subnet.endsWith('/30') && random.chance(0.4)) {
       IPAMConfig['IPv4Address'] = free(STATIC_HOSTS.map((host) => hostOf(subnet, host)));
     }

@@ -18,7 +18,7 @@ export interface ObservedNetwork {
   readonly ConfigOnly: boolean;
   readonly EnableIPv6: boolean;
   readonly Options: Readonly<Record<string, string>>;
-  readonly IPAM: { readonly Config: readonly { readonly Subnet: string }[] };
+  readonly IPAM: { readonly Config: readonly { readonly Subnet: string; readonly Gateway?: string }[] };
   readonly Containers: Readonly<Record<string, unknown>>;
 }
 

@@ -10,6 +10,7 @@ export interface KnownNetwork {
   /** The subnets that its user chose. */
   readonly subnet: string | undefined;
   readonly subnet6: string | undefined;
+  readonly gateways: readonly string[];
   readonly isInternal: boolean;
   /** Whether it is only a template for others. */
   readonly isConfiguration: boolean;
@@ -89,6 +90,7 @@ function knownNetwork(
     key,
     subnet: subnets.find((subnet) => subnet.startsWith('10.')),
     subnet6: subnets.find((subnet) => subnet.includes(':')),
+    gateways: IPAM.Config.flatMap(({ Gateway }) => Gateway ?? []),
     isInternal: Internal,
     isConfiguration: ConfigOnly,
     hasHostBinding: 'com.docker.network.bridge.host_binding_ipv4' in Options,
