@@ -62,13 +62,23 @@ test('host: no place on a network that came later', async () => {
   await world.expectSound();
 });
 
+test('container: one that came later is called as it was asked for', async () => {
+  const world = await World.start();
+  await world.create('guest', { network: 'container:later' });
+  await world.create('later');
+  await expect(world.engine.containers.start('guest')).rejects.toMatchObject({
+    code: 'conflict',
+    message: 'cannot join network of a non running container: later',
+  });
+});
+
 test('container: the namespace of another, which must run', async () => {
   const world = await World.start();
   const web = await world.create('web', { ports: ['8080:80'] });
   const guest = await world.create('guest', { network: 'container:web' });
   await expect(world.engine.containers.start('guest')).rejects.toMatchObject({
     code: 'conflict',
-    message: `cannot join network of a non running container: web`,
+    message: `cannot join network of a non running container: ${web}`,
   });
   const { container } = world.engine.containers.get('guest');
   expect(container.config.Hostname).toBe(container.id.slice(0, 12));
