@@ -102,6 +102,42 @@ test('steps of two ports: if the second fails, the first is taken back', async (
   expect(sockets.held()).toEqual([]);
 });
 
+test('a name server comes while the kernel works on what is not its sandbox; whichever fails, the other is taken back', async () => {
+  const { kernel, sockets, transactions, links } = world();
+  const resolver: Desired = { kind: 'resolver', sandbox: 'sandbox', ...REASON };
+  const held = () => sockets.held().map(({ kind }) => kind);
+  const seen: string[][] = [];
+  const apply = kernel.apply.bind(kernel);
+  kernel.apply = async (steps) => {
+    await Promise.resolve();
+    seen.push(held());
+    return apply(steps);
+  };
+  await transactions.apply([add(bridge), add(resolver)]);
+  await transactions.apply([
+    { op: 'remove', object: bridge },
+    { op: 'remove', object: resolver },
+  ]);
+  expect(seen).toEqual([['resolver'], []]);
+  const namespace: Desired = { kind: 'namespace', id: 'sandbox', ...REASON };
+  await transactions.apply([add(namespace), add(resolver)]);
+  expect(seen.at(-1)).toEqual([]);
+  await transactions.apply([
+    { op: 'remove', object: namespace },
+    { op: 'remove', object: resolver },
+  ]);
+  expect(seen.at(-1)).toEqual(['resolver']);
+
+  const noSockets = sockets.fail(() => true, 'no sockets');
+  await expect(transactions.apply([add(bridge), add(resolver)])).rejects.toThrow('no sockets');
+  noSockets.close();
+  expect(await links()).toEqual(['lo']);
+  const noLinks = kernel.fail(() => true, 'no links');
+  await expect(transactions.apply([add(bridge), add(resolver)])).rejects.toThrow('no links');
+  noLinks.close();
+  expect(held()).toEqual([]);
+});
+
 test('what cannot be taken back is told with what had failed', async () => {
   const { kernel, sockets, transactions } = world();
   sockets.fail(() => true, 'no sockets');

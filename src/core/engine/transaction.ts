@@ -150,15 +150,19 @@ export class Transactions {
   }
 
   /**
-   * Does steps: consecutive ones of one port go to it together; if a later group or `then` fails,
-   * the groups that were done are taken back, last first.
+   * Does steps: consecutive ones of one port go to it together, and both ports work at the same time where
+   * neither needs what the other does; if a later group or `then` fails, the groups that were done are taken
+   * back, last first.
    */
   async apply(steps: readonly Step[], then?: () => Promise<void>): Promise<void> {
     const done: Group[] = [];
     try {
-      for (const group of groups(steps)) {
-        await this.#applyGroup(group);
-        done.push(group);
+      for (const stage of stages(groups(steps))) {
+        const results = await Promise.allSettled(stage.map((group) => this.#applyGroup(group)));
+        done.push(...stage.filter((_, index) => results[index]!.status === 'fulfilled'));
+        const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+        if (failures.length > 1) throw new AggregateError(failures, failures.map(String).join('; '));
+        if (failures.length > 0) throw failures[0];
       }
       await then?.();
     } catch (error) {
@@ -191,4 +195,24 @@ function groups(steps: readonly Step[]): Group[] {
     else result.push({ port, steps: [step] } as Group);
   }
   return result;
+}
+
+/** The groups that are done together, in their order: name servers join the kernel's work on what is not their sandbox. */
+function stages(all: readonly Group[]): Group[][] {
+  const result: Group[][] = [];
+  for (const group of all) {
+    const last = result.at(-1);
+    const before = last?.length === 1 ? last[0] : undefined;
+    if (last && before?.port === 'kernel' && group.port === 'sockets' && !needs(group.steps, before.steps)) {
+      last.push(group);
+    } else {
+      result.push([group]);
+    }
+  }
+  return result;
+}
+
+function needs(sockets: readonly Step<SocketObject>[], kernel: readonly Step<KernelObject>[]): boolean {
+  const namespaces = new Set(kernel.map(({ object }) => (object.kind === 'namespace' ? object.id : '')));
+  return sockets.some(({ object }) => object.kind !== 'resolver' || namespaces.has(object.sandbox));
 }

@@ -340,7 +340,7 @@ export class World {
     return {
       records: Object.fromEntries([...records].map(([kind, rows]) => [kind, Object.fromEntries(rows)])),
       pending,
-      kernel: await this.observe(),
+      kernel: elementsSorted(await this.observe()),
       sockets: this.sockets.held().map(key).sort(),
       seen: { networks: this.engine.networks.list(), containers: this.engine.containers.list() },
     };
@@ -442,3 +442,10 @@ function expectUnique(values: readonly string[]): void {
 
 const sortById = <T extends { readonly id: string }>(rows: readonly T[]): T[] =>
   rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+
+/** A set has no order. */
+function elementsSorted(objects: readonly KernelObject[]): readonly KernelObject[] {
+  const isElement = ({ kind }: KernelObject): boolean => kind === 'nft-element';
+  const elements = objects.filter(isElement).toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  return [...objects.filter((object) => !isElement(object)), ...elements];
+}

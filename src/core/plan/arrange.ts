@@ -11,11 +11,12 @@ export interface Differences {
 
 /**
  * One list of steps that can be done in its order:
- * sockets that close, sockets that are bound (a port that is taken is noticed before anything else
+ * listeners that close, listeners that are bound (a port that is taken is noticed before anything else
  * has happened), what must go to make place for its successor, namespaces, links, sysctls (IPv6 may
  * have to be switched on for an address), addresses, routes, what goes of them, in reverse (the kernel
  * is slow with links, and the firewall need not wait), one run of nftables' steps, one of iptables',
- * namespaces that go, and at last the name servers of sandboxes that are there by now.
+ * namespaces that go, and at last name servers: those of sandboxes that are gone, and of those that are
+ * there by now.
  *
  * What is within a removed object gets no step of its own: it is told as the removal's contents.
  */
@@ -87,8 +88,6 @@ function changePhase(object: HostObject): number {
 
 function removePhase(object: HostObject): number {
   switch (object.kind) {
-    case 'resolver':
-      return 1;
     case 'listener':
       return 2;
     case 'nft-element':
@@ -113,6 +112,8 @@ function removePhase(object: HostObject): number {
       return 28 - linkRank(object.type);
     case 'namespace':
       return 60;
+    case 'resolver':
+      return 65;
   }
 }
 

@@ -38,11 +38,11 @@ describe('the order of steps', () => {
   it('takes away in reverse, and leaves what is within to vanish with it', () => {
     const steps = difference(container, []);
     expect([...new Set(summary(steps))]).toEqual([
-      'remove resolver',
       'remove listener',
       'remove link',
       'remove rule',
       'remove namespace',
+      'remove resolver',
     ]);
     const contents = (kind: string) =>
       steps
@@ -61,9 +61,9 @@ describe('the order of steps', () => {
     const its = { ...C1, network: wire, endpoint: { ...C1.endpoint, bindings: [] } };
     const steps = difference([...sandboxObjects(SANDBOX, 'c1', [its]), ...endpointObjects(its, OPTIONS)], []);
     expect(steps.map(({ op, object }) => `${op} ${key(object)}`)).toEqual([
-      'remove resolver c1-sandbox',
       'remove link c1-sandbox eth0',
       'remove namespace c1-sandbox',
+      'remove resolver c1-sandbox',
     ]);
   });
 
