@@ -8,8 +8,7 @@ import { key } from '../core/plan/key.ts';
 import type { ChainObject, RuleObject } from '../core/plan/object.ts';
 import { undo } from '../core/plan/step.ts';
 import type { Iptables } from './iptables.ts';
-import { MovedJumps } from './moved-jumps.ts';
-import type { Nftables } from './nftables.ts';
+import type { MovedJumps } from './moved-jumps.ts';
 import type { Undo } from './objects.ts';
 
 type FirewallObject = ChainObject | RuleObject;
@@ -51,7 +50,7 @@ const isMissing = (error: NodeJS.ErrnoException | undefined): boolean => error?.
 /** What rules are written with. */
 export interface Tools {
   readonly iptables: Iptables;
-  readonly nft: Nftables;
+  readonly moved: MovedJumps;
 }
 
 /**
@@ -80,7 +79,7 @@ export function applyFirewall(tools: Tools, steps: readonly FirewallStep[]): Und
 
 /** Does one family's part of the steps and adds to `done` what the kernel has taken, also if it throws. */
 function applyFamily(
-  { iptables, nft }: Tools,
+  { iptables, moved }: Tools,
   family: Family,
   steps: readonly FirewallStep[],
   done: FirewallStep[],
@@ -88,7 +87,7 @@ function applyFamily(
   let rest: readonly FirewallStep[] = steps.filter(
     ({ object }) => (object.kind === 'rule' ? object.rule : object).family === family,
   );
-  const moved = new MovedJumps(nft, family, rest);
+  moved.find(family, rest);
   for (let looked = false; ; looked = true) {
     const script = restoreScripts(rest, (step) => moved.has(step))[0];
     if (!script) return;

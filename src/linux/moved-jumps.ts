@@ -2,30 +2,45 @@
  * The jumps at the head of a chain that are put before what comes there now, as Docker's layout wants it of the
  * ones to DOCKER-USER and to the isolation.
  *
- * To delete a rule, iptables reads the whole chain, which FORWARD has four rules of each network in. So where
- * iptables stands on nftables a jump is written a second time, and the former one then deleted by its handle. In
- * between both are there, which no packet can tell.
+ * To delete a rule, iptables reads the whole chain, which FORWARD has four rules of each network in. So with many
+ * of them, and where iptables stands on nftables, a jump is written a second time, and the former one then deleted
+ * by its handle. In between both are there, which no packet can tell.
  */
 import { KernelError } from '../core/engine/kernel.ts';
 import type { FirewallStep } from '../core/firewall/restore.ts';
 import type { Family } from '../core/firewall/rule.ts';
 import { sameObject } from '../core/plan/compare.ts';
-import { leadingJumps } from './netlink/jumps.ts';
+import { type Chain, type Jump, leadingJumps, useOf } from './netlink/chain.ts';
+import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/socket.ts';
 import { NftError, type NftCommand, type Nftables } from './nftables.ts';
+
+/** Measured: a chain of fewer rules is read faster than a second transaction is made. */
+const LONG = 200;
 
 type Deletions = ReadonlyMap<FirewallStep, NftCommand>;
 
-const NOTHING: Deletions = new Map();
-
 export class MovedJumps {
   readonly #nft: Nftables;
-  readonly #deletions: Deletions;
+  #socket: NetlinkSocket | undefined;
+  #deletions: Deletions = new Map();
 
-  /** Looks for the jumps that `steps`, which are of one family, move. */
-  constructor(nft: Nftables, family: Family, steps: readonly FirewallStep[]) {
+  constructor(nft: Nftables) {
     this.#nft = nft;
-    const moves = steps.filter(isMove);
-    this.#deletions = moves.length > 0 && nft.isInstalled ? deletions(family, moves) : NOTHING;
+  }
+
+  /** Looks, in the thread's namespace, for the jumps that `steps` move, which are of one family. */
+  find(family: Family, steps: readonly FirewallStep[]): void {
+    const moves = steps.flatMap((step) => moveOf(step) ?? []);
+    const deletions = new Map<FirewallStep, NftCommand>();
+    const heads = new Map<string, readonly Jump[]>();
+    for (const { step, table, chain, to } of moves) {
+      const place = `${table} ${chain}`;
+      const head = heads.get(place) ?? this.#headOf({ family, table, name: chain });
+      heads.set(place, head);
+      const jump = head.find((its) => its.to === to);
+      if (jump) deletions.set(step, { delete: { rule: { family, table, chain, handle: jump.handle } } });
+    }
+    this.#deletions = deletions;
   }
 
   /** Whether the step's former rule is to be left to `finish`. */
@@ -36,9 +51,18 @@ export class MovedJumps {
   /** Deletes the former rules of those steps. Throws a KernelError. */
   finish(steps: readonly FirewallStep[]): void {
     const commands = steps.map((step) => this.#deletions.get(step)).filter((command) => command !== undefined);
-    if (commands.length === 0) return;
-    if (this.#runUnlessGone(commands)) return;
+    if (commands.length === 0 || this.#runUnlessGone(commands)) return;
     for (const command of commands) this.#runUnlessGone([command]);
+  }
+
+  close(): void {
+    this.#socket?.close();
+  }
+
+  #headOf(chain: Chain): readonly Jump[] {
+    // Kept open: the kernel makes whoever closes one wait for all that was deleted.
+    this.#socket ??= new NetlinkSocket(NETLINK_NETFILTER);
+    return useOf(this.#socket, chain) >= LONG && this.#nft.isInstalled ? leadingJumps(chain) : [];
   }
 
   /** Whether all was there; false if somebody else deleted one meanwhile, and then nothing was done. */
@@ -54,24 +78,17 @@ export class MovedJumps {
   }
 }
 
-function isMove(step: FirewallStep): boolean {
-  if (step.op !== 'change' || step.object.kind !== 'rule') return false;
-  const { rule, position } = step.object;
-  const isJump = rule.target.kind === 'jump' && rule.matches.length === 0;
-  return isJump && position.section !== 'tail' && sameObject(step.before, step.object);
+interface Move {
+  readonly step: FirewallStep;
+  readonly table: string;
+  readonly chain: string;
+  readonly to: string;
 }
 
-function deletions(family: Family, moves: readonly FirewallStep[]): Deletions {
-  const found = new Map<FirewallStep, NftCommand>();
-  const heads = new Map<string, ReturnType<typeof leadingJumps>>();
-  for (const step of moves) {
-    if (step.object.kind !== 'rule' || step.object.rule.target.kind !== 'jump') continue;
-    const { table, chain, target } = step.object.rule;
-    const place = `${table} ${chain}`;
-    const head = heads.get(place) ?? leadingJumps(family, table, chain);
-    heads.set(place, head);
-    const jump = head.find(({ to }) => to === target.chain);
-    if (jump) found.set(step, { delete: { rule: { family, table, chain, handle: jump.handle } } });
-  }
-  return found;
+function moveOf(step: FirewallStep): Move | undefined {
+  if (step.op !== 'change' || step.object.kind !== 'rule' || !sameObject(step.before, step.object)) return undefined;
+  const { rule, position } = step.object;
+  const { table, chain, target, matches } = rule;
+  if (target.kind !== 'jump' || matches.length > 0 || position.section === 'tail') return undefined;
+  return { step, table, chain, to: target.chain };
 }

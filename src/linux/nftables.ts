@@ -153,14 +153,20 @@ function open(nft: Library): Context {
   return context;
 }
 
-/** One transaction in the namespace at `path`: see `Nftables.run`. */
+/**
+ * How long the kernel may take to free what a transaction has deleted (ms). Whoever closes a conversation before
+ * waits for it, and keeps waiting who makes or ends a link in that namespace, with everybody who makes one elsewhere.
+ */
+const FREEING = 200;
+
+/** One transaction in the namespace at `path`, which it keeps alive a moment longer: see `Nftables.run`. */
 export function runNftables(commands: readonly NftCommand[], path: string): readonly NftCommand[] {
   const nft = new Nftables();
   return withNamespace(path, () => {
     try {
       return nft.run(commands);
     } finally {
-      nft.close();
+      setTimeout(() => nft.close(), FREEING).unref();
     }
   });
 }

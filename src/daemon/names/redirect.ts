@@ -17,18 +17,16 @@ export function redirect(namespace: string, ports: { readonly udp: number; reado
   const hook = { type: 'nat', hook: 'output', prio: PRIORITY, policy: 'accept' };
   runNftables(
     [
-      ...removal,
       { add: { table } },
       { add: { chain: { ...chain, ...hook } } },
+      // What the name server of an earlier daemon left.
+      { flush: { chain } },
       translation('udp', ports.udp),
       translation('tcp', ports.tcp),
     ],
     namespace,
   );
 }
-
-/** Adding first makes it no error that there is none. */
-const removal: readonly NftCommand[] = [{ add: { table } }, { delete: { table } }];
 
 function translation(protocol: 'udp' | 'tcp', port: number): NftCommand {
   const match = (header: string, field: string, right: string | number) => ({
@@ -44,5 +42,6 @@ function translation(protocol: 'udp' | 'tcp', port: number): NftCommand {
 
 /** Takes the redirection away; it is no error if the namespace, or the container its rules, is gone. */
 export function endRedirect(namespace: string): void {
-  if (isNamespace(namespace)) runNftables(removal, namespace);
+  // Adding first makes it no error that there is none.
+  if (isNamespace(namespace)) runNftables([{ add: { table } }, { delete: { table } }], namespace);
 }

@@ -79,8 +79,7 @@ export class NetlinkSocket {
 
   /** The beginning of a list, as much as one datagram holds, at a price that its length has no part in. Nothing else can be asked after it. */
   glance(type: number, ...payload: readonly Uint8Array[]): readonly Message[] {
-    const sequence = this.#send(type, NLM_F_DUMP, concat(payload));
-    return this.#receive(sequence).filter((message) => !endsAnswer(message));
+    return this.#receive(this.#send(type, NLM_F_DUMP, concat(payload))).filter((message) => !endsAnswer(message));
   }
 
   #send(type: number, flags: number, payload: Uint8Array): number {
