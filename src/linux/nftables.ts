@@ -159,14 +159,15 @@ function open(nft: Library): Context {
  */
 const FREEING = 200;
 
-/** One transaction in the namespace at `path`, which it keeps alive a moment longer: see `Nftables.run`. */
+/** One transaction in the namespace at `path`, which one that deletes keeps alive a moment longer: see `Nftables.run`. */
 export function runNftables(commands: readonly NftCommand[], path: string): readonly NftCommand[] {
   const nft = new Nftables();
   return withNamespace(path, () => {
     try {
       return nft.run(commands);
     } finally {
-      setTimeout(() => nft.close(), FREEING).unref();
+      if (commands.some((command) => 'delete' in command)) setTimeout(() => nft.close(), FREEING).unref();
+      else nft.close();
     }
   });
 }
