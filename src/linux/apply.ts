@@ -7,7 +7,7 @@ import { isNftStep } from '../core/firewall/nftables/transaction.ts';
 import type { FirewallStep } from '../core/firewall/restore.ts';
 import { applyFirewall } from './firewall.ts';
 import type { Iptables } from './iptables.ts';
-import type { MovedJumps } from './moved-jumps.ts';
+import type { Jumps } from './jumps.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { Nftables } from './nftables.ts';
 import { addObject, beginLinkRemoval, changeObject, type PlainObject, removeObject, type Undo } from './objects.ts';
@@ -25,7 +25,7 @@ export interface Host {
   readonly namespaces: Namespaces;
   readonly nft: Nftables;
   readonly iptables: Iptables;
-  readonly moved: MovedJumps;
+  readonly jumps: Jumps;
 }
 
 const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
@@ -37,7 +37,7 @@ const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
  * firewall's steps go on. What fails is taken back with all before it, and thrown as a KernelError; what cannot be
  * taken back is told in its message.
  */
-export function applySteps({ namespaces, nft, iptables, moved }: Host, steps: readonly Step<KernelObject>[]): void {
+export function applySteps({ namespaces, nft, iptables, jumps }: Host, steps: readonly Step<KernelObject>[]): void {
   const undos: Done[] = [];
   const ending: { readonly step: PlainStep; readonly wait: () => Undo }[] = [];
   const awaitEnds = () => {
@@ -48,7 +48,7 @@ export function applySteps({ namespaces, nft, iptables, moved }: Host, steps: re
       const step = steps[at]!;
       if (isFirewall(step)) {
         const batch = beginning(steps.slice(at), isFirewall);
-        undos.push({ step, undo: applyFirewall({ iptables, moved }, batch) });
+        undos.push({ step, undo: applyFirewall({ iptables, jumps }, batch) });
         at += batch.length;
       } else if (isNftStep(step)) {
         const batch = beginning(steps.slice(at), isNftStep);

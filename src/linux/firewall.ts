@@ -8,7 +8,7 @@ import { key } from '../core/plan/key.ts';
 import type { ChainObject, RuleObject } from '../core/plan/object.ts';
 import { undo } from '../core/plan/step.ts';
 import type { Iptables } from './iptables.ts';
-import type { MovedJumps } from './moved-jumps.ts';
+import type { Jumps } from './jumps.ts';
 import type { Undo } from './objects.ts';
 
 type FirewallObject = ChainObject | RuleObject;
@@ -50,7 +50,7 @@ const isMissing = (error: NodeJS.ErrnoException | undefined): boolean => error?.
 /** What rules are written with. */
 export interface Tools {
   readonly iptables: Iptables;
-  readonly moved: MovedJumps;
+  readonly jumps: Jumps;
 }
 
 /**
@@ -79,7 +79,7 @@ export function applyFirewall(tools: Tools, steps: readonly FirewallStep[]): Und
 
 /** Does one family's part of the steps and adds to `done` what the kernel has taken, also if it throws. */
 function applyFamily(
-  { iptables, moved }: Tools,
+  { iptables, jumps }: Tools,
   family: Family,
   steps: readonly FirewallStep[],
   done: FirewallStep[],
@@ -87,7 +87,7 @@ function applyFamily(
   let rest: readonly FirewallStep[] = steps.filter(
     ({ object }) => (object.kind === 'rule' ? object.rule : object).family === family,
   );
-  moved.find(family, rest);
+  const moved = jumps.movedBy(rest, family);
   for (let looked = false; ; looked = true) {
     const script = restoreScripts(rest, (step) => moved.has(step))[0];
     if (!script) return;

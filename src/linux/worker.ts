@@ -12,7 +12,7 @@ import type { Step } from '../core/plan/step.ts';
 import { applySteps } from './apply.ts';
 import { observeFirewall } from './firewall.ts';
 import { Iptables } from './iptables.ts';
-import { MovedJumps } from './moved-jumps.ts';
+import { Jumps } from './jumps.ts';
 import { enterNamespace } from './namespace.ts';
 import { Namespaces } from './namespaces.ts';
 import { flushUdp } from './netlink/conntrack.ts';
@@ -34,7 +34,7 @@ if (settings.host !== undefined) enterNamespace(settings.host);
 const namespaces = new Namespaces(settings.folder);
 const nft = new Nftables();
 const iptables = new Iptables();
-const moved = new MovedJumps(nft);
+const jumps = new Jumps(nft);
 const watches = new Map<number, Watch>();
 const timer = setInterval(() => listen(), WATCH_INTERVAL);
 
@@ -55,7 +55,7 @@ function listen(steps: readonly Step<KernelObject>[] = []): void {
 function perform(request: Request, steps: readonly Step<KernelObject>[]): unknown {
   switch (request.task) {
     case 'apply':
-      return applySteps({ namespaces, nft, iptables, moved }, steps);
+      return applySteps({ namespaces, nft, iptables, jumps }, steps);
     case 'observe':
       // Whoever observes has heard of all that changed before.
       listen();
@@ -87,7 +87,7 @@ function perform(request: Request, steps: readonly Step<KernelObject>[]): unknow
       for (const watch of watches.values()) watch.close();
       nft.close();
       iptables.close();
-      moved.close();
+      jumps.close();
       return namespaces.close();
   }
 }

@@ -6,24 +6,24 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FirewallStep } from '../../src/core/firewall/restore.ts';
 import type { Rule } from '../../src/core/firewall/rule.ts';
-import { MovedJumps } from '../../src/linux/moved-jumps.ts';
+import { Jumps } from '../../src/linux/jumps.ts';
 import { createNamespace, removeNamespace, withNamespace } from '../../src/linux/namespace.ts';
 import { Nftables } from '../../src/linux/nftables.ts';
 
 let directory: string;
 let host: string;
 let nft: Nftables;
-let moved: MovedJumps;
+let jumps: Jumps;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'moved-jumps-'));
   host = join(directory, 'host');
   createNamespace(host);
   nft = new Nftables();
-  moved = new MovedJumps(nft);
+  jumps = new Jumps(nft);
 });
 afterEach(() => {
-  moved.close();
+  jumps.close();
   nft.close();
   removeNamespace(host);
   rmSync(directory, { recursive: true });
@@ -60,12 +60,12 @@ function move(chain: string, rule: Partial<Rule> = {}): FirewallStep {
 
 const ONE = move('C-ONE');
 const TWO = move('C-TWO');
-const find = (...steps: readonly FirewallStep[]) => withNamespace(host, () => moved.find('ip', steps));
+const find = (...steps: readonly FirewallStep[]) => withNamespace(host, () => jumps.movedBy(steps, 'ip'));
 const head = () => foreign('', 'iptables-nft', '-S', 'FORWARD').split('\n').slice(1, 4);
 
 test('the former ones are deleted, whatever has come before them', () => {
   fill('nft');
-  find(ONE, TWO);
+  const moved = find(ONE, TWO);
   expect([ONE, TWO].map((step) => moved.has(step))).toEqual([true, true]);
   foreign('*filter\n-I FORWARD -j C-TWO\n-I FORWARD -j C-ONE\nCOMMIT\n', 'iptables-nft-restore', '--noflush');
   withNamespace(host, () => moved.finish([ONE, TWO]));
@@ -74,7 +74,7 @@ test('the former ones are deleted, whatever has come before them', () => {
 
 test('one that somebody else has deleted meanwhile keeps no other from it', () => {
   fill('nft');
-  find(ONE, TWO);
+  const moved = find(ONE, TWO);
   foreign('', 'iptables-nft', '-D', 'FORWARD', '-j', 'C-ONE');
   withNamespace(host, () => moved.finish([ONE, TWO]));
   expect(head()[0]).toBe('-A FORWARD -i br-0 -j ACCEPT');
@@ -90,18 +90,16 @@ test('what is no jump without a condition, or is not there, is left to iptables'
     move('C-ONE', { target: { kind: 'accept' } }),
     { op: 'add', object: ONE.object },
   ] as const;
-  find(...steps);
+  const moved = find(...steps);
   expect(steps.map((step) => moved.has(step))).toEqual(steps.map(() => false));
 });
 
 test('a chain that iptables reads in no time is left to it', () => {
   fill('nft', 40);
-  find(ONE);
-  expect(moved.has(ONE)).toBe(false);
+  expect(find(ONE).has(ONE)).toBe(false);
 });
 
 test('where iptables does not stand on nftables, all is left to it', () => {
   fill('legacy');
-  find(ONE);
-  expect(moved.has(ONE)).toBe(false);
+  expect(find(ONE).has(ONE)).toBe(false);
 });

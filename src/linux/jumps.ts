@@ -17,29 +17,46 @@ import { NftError, type NftCommand, type Nftables } from './nftables.ts';
 /** Measured: a chain of fewer rules is read faster than a second transaction is made. */
 const LONG = 200;
 
-type Deletions = ReadonlyMap<FirewallStep, NftCommand>;
-
-export class MovedJumps {
+/** Finds them, in the namespace of the thread that calls. */
+export class Jumps {
   readonly #nft: Nftables;
   #socket: NetlinkSocket | undefined;
-  #deletions: Deletions = new Map();
 
   constructor(nft: Nftables) {
     this.#nft = nft;
   }
 
-  /** Looks, in the thread's namespace, for the jumps that `steps` move, which are of one family. */
-  find(family: Family, steps: readonly FirewallStep[]): void {
-    const moves = steps.flatMap((step) => moveOf(step) ?? []);
+  /** Those that `steps`, which are of one family, move, as far as it is better not left to iptables. */
+  movedBy(steps: readonly FirewallStep[], family: Family): MovedJumps {
     const deletions = new Map<FirewallStep, NftCommand>();
     const heads = new Map<string, readonly Jump[]>();
-    for (const { step, table, chain, to } of moves) {
+    for (const { step, table, chain, to } of steps.flatMap((step) => moveOf(step) ?? [])) {
       const place = `${table} ${chain}`;
       const head = heads.get(place) ?? this.#headOf({ family, table, name: chain });
       heads.set(place, head);
       const jump = head.find((its) => its.to === to);
       if (jump) deletions.set(step, { delete: { rule: { family, table, chain, handle: jump.handle } } });
     }
+    return new MovedJumps(this.#nft, deletions);
+  }
+
+  close(): void {
+    this.#socket?.close();
+  }
+
+  #headOf(chain: Chain): readonly Jump[] {
+    // Kept open: the kernel makes whoever closes one wait for all that was deleted.
+    this.#socket ??= new NetlinkSocket(NETLINK_NETFILTER);
+    return useOf(this.#socket, chain) >= LONG && this.#nft.isInstalled ? leadingJumps(chain) : [];
+  }
+}
+
+export class MovedJumps {
+  readonly #nft: Nftables;
+  readonly #deletions: ReadonlyMap<FirewallStep, NftCommand>;
+
+  constructor(nft: Nftables, deletions: ReadonlyMap<FirewallStep, NftCommand>) {
+    this.#nft = nft;
     this.#deletions = deletions;
   }
 
@@ -53,16 +70,6 @@ export class MovedJumps {
     const commands = steps.map((step) => this.#deletions.get(step)).filter((command) => command !== undefined);
     if (commands.length === 0 || this.#runUnlessGone(commands)) return;
     for (const command of commands) this.#runUnlessGone([command]);
-  }
-
-  close(): void {
-    this.#socket?.close();
-  }
-
-  #headOf(chain: Chain): readonly Jump[] {
-    // Kept open: the kernel makes whoever closes one wait for all that was deleted.
-    this.#socket ??= new NetlinkSocket(NETLINK_NETFILTER);
-    return useOf(this.#socket, chain) >= LONG && this.#nft.isInstalled ? leadingJumps(chain) : [];
   }
 
   /** Whether all was there; false if somebody else deleted one meanwhile, and then nothing was done. */
