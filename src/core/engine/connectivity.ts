@@ -33,7 +33,14 @@ import {
   type HostsEntry,
 } from './etc.ts';
 import { KernelError } from './kernel.ts';
-import { linkAliases, linkedContainers, linkingContainers, refuseDeadLinks, settleLinks } from './links.ts';
+import {
+  linkAliases,
+  linkedContainers,
+  linkingContainers,
+  refuseDeadLinks,
+  refuseForeignLinks,
+  settleLinks,
+} from './links.ts';
 import { findContainer, findNetwork } from './lookup.ts';
 import type { Draft, Records } from './records.ts';
 import { SocketError } from './sockets.ts';
@@ -56,8 +63,10 @@ export class Connectivity {
     await this.#allocator.refreshPorts();
     const endpoints = await worded(container, () =>
       this.#change((draft) => {
-        refuseDeadLinks(draft, container);
+        refuseForeignLinks(draft, container);
         openSandbox(draft, container, this.#allocator, clock);
+        // As with dockerd, it is only now that others must run: the next ports of a range have been given out.
+        refuseDeadLinks(draft, container);
         settleLinks(draft, () => this.#allocator.nextSequence());
         return endpointsOf(draft, container.id);
       }),

@@ -30,6 +30,19 @@ test('without the other container, or where it is on another network, a start is
   await expect(containers.start('web')).rejects.toThrow('Cannot link to a non running container: /db AS /web/store');
 });
 
+test('a start that is refused for a link has moved on in the range that its port is of', async () => {
+  const world = await World.start();
+  await world.create('db');
+  const PortBindings = { '80/tcp': [{ HostIp: '', HostPort: '8100-8105' }] };
+  await world.create('web', { host: { Links: ['db'], PortBindings } });
+  await expect(world.engine.containers.start('web')).rejects.toThrow('non running container: /db AS /web/db');
+  await world.engine.containers.start('db');
+  await world.engine.containers.start('web');
+  const [place] = world.engine.containers.get('web').endpoints;
+  expect(new Set(place?.endpoint.bindings.map(({ hostPort }) => hostPort))).toEqual(new Set([8101]));
+  await world.expectSound();
+});
+
 test('links of who is not on the default bridge have no effect', async () => {
   const world = await World.start();
   await world.run('db');

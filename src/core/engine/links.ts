@@ -50,15 +50,21 @@ export function refuseUnknownLinks(records: Pick<Records, 'container'>, { Links 
   }
 }
 
-/** @throws EngineError for the first link whose other end is not on the default bridge, or does not run */
+/** @throws EngineError for the first link whose other end is not on the default bridge */
+export function refuseForeignLinks(records: Records, container: ContainerRecord): void {
+  for (const { target } of effectiveLinks(container)) {
+    const other = findContainer(records, target, 'optional');
+    if (!other || other.networks['bridge']) continue;
+    throw new EngineError('internal', `Cannot link to /${other.name}, as it does not belong to the default network`);
+  }
+}
+
+/** @throws EngineError for the first link whose other end does not run */
 export function refuseDeadLinks(records: Records, container: ContainerRecord): void {
   const alive = new Set(linkedContainers(records, container).map((linked) => linked.container.id));
   for (const { target, alias } of effectiveLinks(container)) {
     const other = findContainer(records, target, 'optional');
     if (other && alive.has(other.id)) continue;
-    if (other && !other.networks['bridge']) {
-      throw new EngineError('internal', `Cannot link to /${other.name}, as it does not belong to the default network`);
-    }
     throw new EngineError(
       'internal',
       `Cannot link to a non running container: /${other?.name ?? target} AS /${container.name}/${alias}`,
