@@ -78,7 +78,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       ([name, signal]) => new Operation(`kill ${name} ${signal}`, ({ engine }) => engine.containers.kill(name, signal)),
     ),
   container.map((name) => {
-    const run: Run = (world) => Promise.all([world.engine.containers.restart(name, { seconds: 1 }), world.pass(1000)]);
+    const run: Run = (world) => world.during(world.engine.containers.restart(name, { seconds: 1 }));
     return new Operation(`restart ${name}`, run, MAY_CHANGE);
   }),
   container.map((name) => new Operation(`pause ${name}`, ({ engine }) => engine.containers.pause(name))),
