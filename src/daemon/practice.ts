@@ -5,7 +5,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Images } from '../core/engine/images.ts';
 import { NEWEST } from './api/http/version.ts';
-import { type PlannedRequest, rehearseAll } from './api/rehearsal.ts';
+import { type PlannedRequest, type Rehearsed, rehearseAll } from './api/rehearsal.ts';
 import { changeRoutes } from './api/routes.ts';
 import type { Services } from './api/services.ts';
 
@@ -46,10 +46,8 @@ export async function practise(services: Services, stopping: AbortSignal): Promi
 }
 
 /** What the changes would be answered. */
-export async function rehearseOnce(
-  services: Services,
-  gone: AbortSignal,
-): Promise<Awaited<ReturnType<typeof rehearseAll>>['answers']> {
+export async function rehearseOnce(services: Services, gone: AbortSignal): Promise<Rehearsed['answers']> {
   const engine = { ...services.engine, rehearse: () => services.engine.rehearse(IMAGES) };
-  return (await rehearseAll({ ...services, engine }, changeRoutes, REQUESTS, { version: NEWEST, gone })).answers;
+  const stand = { ...services, engine };
+  return (await rehearseAll(stand, changeRoutes, REQUESTS, { version: NEWEST, gone })).answers;
 }

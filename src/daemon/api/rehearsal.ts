@@ -41,7 +41,7 @@ export function withDryRuns(services: Services, ...tables: readonly MakeRoutes[]
 
 export type PlannedRequest = v.InferOutput<typeof REQUESTS>[number];
 
-interface Rehearsed {
+export interface Rehearsed {
   /** What each request would answer. */
   readonly answers: readonly { readonly status: number; readonly body: string }[];
   /** What all of them would do. */
