@@ -9,9 +9,8 @@ import { applyFirewall } from './firewall.ts';
 import type { Iptables } from './iptables.ts';
 import type { Jumps } from './jumps.ts';
 import type { Namespaces } from './namespaces.ts';
-import type { Nftables } from './nftables.ts';
 import { addObject, beginLinkRemoval, changeObject, type PlainObject, removeObject, type Undo } from './objects.ts';
-import { applyTables } from './tables.ts';
+import { applyTables, type TableTools } from './tables.ts';
 
 type PlainStep = Step<PlainObject>;
 
@@ -23,7 +22,7 @@ interface Done {
 /** What the steps are done with. */
 export interface Host {
   readonly namespaces: Namespaces;
-  readonly nft: Nftables;
+  readonly tables: TableTools;
   readonly iptables: Iptables;
   readonly jumps: Jumps;
 }
@@ -37,7 +36,7 @@ const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
  * firewall's steps go on. What fails is taken back with all before it, and thrown as a KernelError; what cannot be
  * taken back is told in its message.
  */
-export function applySteps({ namespaces, nft, iptables, jumps }: Host, steps: readonly Step<KernelObject>[]): void {
+export function applySteps({ namespaces, tables, iptables, jumps }: Host, steps: readonly Step<KernelObject>[]): void {
   const undos: Done[] = [];
   const ending: { readonly step: PlainStep; readonly wait: () => Undo }[] = [];
   const awaitEnds = () => {
@@ -52,7 +51,7 @@ export function applySteps({ namespaces, nft, iptables, jumps }: Host, steps: re
         at += batch.length;
       } else if (isNftStep(step)) {
         const batch = beginning(steps.slice(at), isNftStep);
-        undos.push({ step, undo: applyTables(nft, batch) });
+        undos.push({ step, undo: applyTables(tables, batch) });
         at += batch.length;
       } else if (step.op === 'remove' && step.object.kind === 'link') {
         const { object, contents } = step as { object: LinkObject; contents?: readonly PlainObject[] };

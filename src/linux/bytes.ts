@@ -33,10 +33,21 @@ export function readNumber(bytes: Uint8Array): number {
   return bytes.length === 1 ? byteAt(bytes, 0) : bytes.length === 2 ? readU16(bytes, 0) : readU32(bytes, 0);
 }
 
+/** A number in network byte order, in `length` bytes. */
+export function packBig(value: number, length: 1 | 2 | 4): Uint8Array {
+  return Uint8Array.from({ length }, (_, at) => value >>> (8 * (length - 1 - at)));
+}
+
 /** By hand: a view of its own for each number is most of what reading a long dump costs. */
 export function readU16(bytes: Uint8Array, at: number): number {
   const [low, high] = LITTLE ? [at, at + 1] : [at + 1, at];
   return byteAt(bytes, low) | (byteAt(bytes, high) << 8);
+}
+
+export function writeU16(bytes: Uint8Array, at: number, value: number): void {
+  const [low, high] = LITTLE ? [at, at + 1] : [at + 1, at];
+  bytes[low] = value;
+  bytes[high] = value >>> 8;
 }
 
 export function readI32(bytes: Uint8Array, at: number): number {

@@ -1,16 +1,26 @@
 /**
  * Our tables of nftables: a change is one transaction, in process, whatever the number of objects. Only new
- * tables and sets, which are the engine's own and empty, are declared in one before it.
+ * tables and sets, which are the engine's own and empty, are declared in one before it. Elements alone, as most
+ * changes are, are told to the kernel without nftables' library.
  */
 import { KernelError, type Scope } from '../core/engine/kernel.ts';
 import type { Json } from '../core/firewall/nft/ruleset.ts';
 import { nftObjects } from '../core/firewall/nftables/listing.ts';
 import { TABLE } from '../core/firewall/nftables/sheet.ts';
-import { nftCommands, nftDeclarations, type NftStep } from '../core/firewall/nftables/transaction.ts';
+import {
+  elementsJson,
+  isOfElements,
+  nftCommands,
+  nftDeclarations,
+  type NftElements,
+  type NftStep,
+  type NftTransactionCommand,
+} from '../core/firewall/nftables/transaction.ts';
 import type { Family } from '../core/firewall/rule.ts';
 import { key } from '../core/plan/key.ts';
 import type { NftObject } from '../core/plan/object.ts';
 import { undo } from '../core/plan/step.ts';
+import type { Elements } from './elements.ts';
 import { NftError, type Nftables } from './nftables.ts';
 import type { Undo } from './objects.ts';
 
@@ -34,30 +44,37 @@ function list(nft: Nftables): readonly NftObject[] {
   });
 }
 
+/** What tables are changed with. */
+export interface TableTools {
+  readonly nft: Nftables;
+  readonly elements: Elements;
+}
+
 /** Does the steps, all or none. Throws a KernelError, and then nothing has changed. */
-export function applyTables(nft: Nftables, steps: readonly NftStep[]): Undo {
-  const done = apply(nft, steps);
-  return () => void apply(nft, undo(done));
+export function applyTables(tools: TableTools, steps: readonly NftStep[]): Undo {
+  const done = apply(tools, steps);
+  return () => void apply(tools, undo(done));
 }
 
 /** Gives the steps that there was something to do for. */
-function apply(nft: Nftables, steps: readonly NftStep[]): readonly NftStep[] {
-  if (transact(nft, steps, true) === undefined) return steps;
+function apply(tools: TableTools, steps: readonly NftStep[]): readonly NftStep[] {
+  if (transact(tools, steps, true) === undefined) return steps;
   // What is to go may have gone already, which is no error: look, and go on without it.
-  const rest = withoutGone(steps, list(nft));
-  const refusal = transact(nft, rest, false);
+  const rest = withoutGone(steps, list(tools.nft));
+  const refusal = transact(tools, rest, false);
   if (refusal) throw refusal;
   return rest;
 }
 
-function transact(nft: Nftables, steps: readonly NftStep[], together: boolean): KernelError | undefined {
+function transact(tools: TableTools, steps: readonly NftStep[], together: boolean): KernelError | undefined {
+  const { nft } = tools;
   const declarations = nftDeclarations(steps);
   const commands = nftCommands(steps, together);
   let declared = false;
   try {
     if (declarations.length > 0) nft.runLines(declarations.map(({ line }) => line));
     declared = true;
-    if (commands.length > 0) nft.run(commands.map(({ command }) => command));
+    if (commands.length > 0) run(tools, commands);
     return undefined;
   } catch (error) {
     if (!(error instanceof NftError)) throw error;
@@ -66,6 +83,12 @@ function transact(nft: Nftables, steps: readonly NftStep[], together: boolean): 
     const step = index === undefined ? undefined : declared ? commands[index]?.steps[0] : declarations[index]?.step;
     return new KernelError(`${step ? `${step.op} ${key(step.object)}: ` : ''}${message}`, step, code);
   }
+}
+
+function run({ nft, elements }: TableTools, commands: readonly NftTransactionCommand[]): void {
+  const its = commands.map(({ command }) => command);
+  if (its.every((command): command is NftElements => isOfElements(command)) && elements.run(its)) return;
+  nft.run(its.map((command) => (isOfElements(command) ? elementsJson(command) : command)));
 }
 
 /** The steps less the removals of what is not there, and with changes of it as additions. */

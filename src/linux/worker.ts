@@ -10,6 +10,7 @@ import { announce } from './announce.ts';
 import type { KernelObject } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
 import { applySteps } from './apply.ts';
+import { Elements } from './elements.ts';
 import { observeFirewall } from './firewall.ts';
 import { Iptables } from './iptables.ts';
 import { Jumps } from './jumps.ts';
@@ -33,6 +34,7 @@ if (settings.host !== undefined) enterNamespace(settings.host);
 
 const namespaces = new Namespaces(settings.folder);
 const nft = new Nftables();
+const elements = new Elements();
 const iptables = new Iptables();
 const jumps = new Jumps(nft);
 const watches = new Map<number, Watch>();
@@ -55,7 +57,7 @@ function listen(steps: readonly Step<KernelObject>[] = []): void {
 function perform(request: Request, steps: readonly Step<KernelObject>[]): unknown {
   switch (request.task) {
     case 'apply':
-      return applySteps({ namespaces, nft, iptables, jumps }, steps);
+      return applySteps({ namespaces, tables: { nft, elements }, iptables, jumps }, steps);
     case 'observe':
       // Whoever observes has heard of all that changed before.
       listen();
@@ -86,6 +88,7 @@ function perform(request: Request, steps: readonly Step<KernelObject>[]): unknow
       clearInterval(timer);
       for (const watch of watches.values()) watch.close();
       nft.close();
+      elements.close();
       iptables.close();
       jumps.close();
       return namespaces.close();

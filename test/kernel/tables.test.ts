@@ -213,6 +213,36 @@ test('nft lists what the layout means', async () => {
   `);
 });
 
+test('elements alone, told to the kernel without the library, are what it would have made of them', async () => {
+  // A link may bear the name of a protocol or an address.
+  const trusting = { bridge: { trustedInterfaces: ['tcp', '10.0.0.1', 'fifteen-letters'], hostIpv4: '192.0.2.1' } };
+  const where = place('c2', network('udp', 4, trusting), '172.19.0.2/16', ['192.0.2.9:1:65535/sctp', '65535:1/udp']);
+  const elements = [...ALL, ...firewall(networkObjects(where.network, NFT)), ...firewall(endpointObjects(where, NFT))];
+  await kernel.apply(steps([], ENGINE));
+  await kernel.apply(steps(ENGINE, elements));
+  expect(repair(await observe(), elements)).toEqual([]);
+  await kernel.apply(steps(elements, ENGINE));
+  expect(repair(await observe(), ENGINE)).toEqual([]);
+});
+
+test('a set that somebody made anew, of another type, is written as it is now', async () => {
+  const { owner } = ENGINE[0]!;
+  const adding = (value: string): Step<KernelObject>[] => [
+    {
+      op: 'add',
+      object: { kind: 'nft-element', family: 'ip', table: 'passerelle', set: 'other', key: [value], owner, why: '' },
+    },
+  ];
+  nft('add', 'table', 'ip', 'passerelle');
+  nft('add', 'set', 'ip', 'passerelle', 'other', '{ type ifname ; }');
+  await kernel.apply(adding('lo'));
+  nft('delete', 'set', 'ip', 'passerelle', 'other');
+  nft('add', 'set', 'ip', 'passerelle', 'other', '{ type ipv4_addr ; flags interval ; }');
+  await kernel.apply(adding('192.0.2.1'));
+  expect(nft('list', 'set', 'ip', 'passerelle', 'other')).toContain('elements = { 192.0.2.1 }');
+  expect((await refusal(adding('nonsense'))).message).toMatch(/nft-element.*nonsense/);
+});
+
 test('only kinds that are asked for are told', async () => {
   await kernel.apply(steps([], ALL));
   const chains = await kernel.observe({ sandboxes: [], kinds: ['nft-chain'] });

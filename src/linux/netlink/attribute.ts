@@ -1,5 +1,5 @@
 /** Netlink attributes: type, length and value, nested and padded to four bytes. */
-import { concat, pack, readU16 } from '../bytes.ts';
+import { readU16, writeU16 } from '../bytes.ts';
 
 const HEADER = 4;
 const NLA_F_NESTED = 0x8000;
@@ -10,15 +10,39 @@ export type Attribute = readonly [type: number, value: Uint8Array | readonly Att
 
 const padding = (length: number) => (4 - (length % 4)) % 4;
 
-export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
-  return concat(
-    attributes.flatMap(([type, value]) => {
-      const nested = !(value instanceof Uint8Array);
-      const bytes = nested ? encodeAttributes(value) : value;
-      const header = pack([HEADER + bytes.length, 'u16'], [nested ? type | NLA_F_NESTED : type, 'u16']);
-      return [header, bytes, new Uint8Array(padding(bytes.length))];
-    }),
-  );
+/** The attributes, behind the `head` of their message. */
+export function encodeAttributes(attributes: readonly Attribute[], head: Uint8Array = NO_HEAD): Uint8Array {
+  const bytes = new Uint8Array(head.length + lengthOf(attributes));
+  bytes.set(head);
+  write(bytes, head.length, attributes);
+  return bytes;
+}
+
+const NO_HEAD = new Uint8Array();
+
+function lengthOf(value: Attribute[1]): number {
+  if (value instanceof Uint8Array) return value.length;
+  let length = 0;
+  for (const [, inner] of value) {
+    const its = HEADER + lengthOf(inner);
+    length += its + padding(its);
+  }
+  return length;
+}
+
+/** In place: a change of a thousand ports has some ten thousand. Returns where the next one stands. */
+function write(bytes: Uint8Array, start: number, attributes: readonly Attribute[]): number {
+  let at = start;
+  for (const [type, value] of attributes) {
+    const nested = !(value instanceof Uint8Array);
+    const end = at + HEADER;
+    const next = nested ? write(bytes, end, value) : end + value.length;
+    if (!nested) bytes.set(value, end);
+    writeU16(bytes, at, next - at);
+    writeU16(bytes, at + 2, nested ? type | NLA_F_NESTED : type);
+    at = next + padding(next - at);
+  }
+  return at;
 }
 
 /** The attributes by type; of those of one type the last. Decode a nested one's value in turn. */

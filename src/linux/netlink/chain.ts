@@ -1,15 +1,21 @@
 /** Chains of nftables, those too that iptables makes there: how long one is, and the jumps that it begins with. */
 import type { Family } from '../../core/firewall/rule.ts';
-import { cString, pack, readBig, readCString } from '../bytes.ts';
-import { AF_INET, AF_INET6 } from '../inet.ts';
+import { cString, readBig, readCString } from '../bytes.ts';
 import { type Attribute, decodeAttributes, decodeList, decodeNested, encodeAttributes } from './attribute.ts';
 import { NetlinkError } from './message.ts';
+import {
+  messageType,
+  NFT_JUMP,
+  NFTA_DATA_VERDICT,
+  NFTA_VERDICT_CHAIN,
+  NFTA_VERDICT_CODE,
+  nftHeader,
+} from './nftables.ts';
 import { NFGENMSG } from './rtnetlink.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './socket.ts';
 
-const NFNL_SUBSYS_NFTABLES = 10;
-const NFT_MSG_GETCHAIN = (NFNL_SUBSYS_NFTABLES << 8) | 4;
-const NFT_MSG_GETRULE = (NFNL_SUBSYS_NFTABLES << 8) | 7;
+const NFT_MSG_GETCHAIN = 4;
+const NFT_MSG_GETRULE = 7;
 const NFTA_CHAIN_TABLE = 1;
 const NFTA_CHAIN_NAME = 3;
 const NFTA_CHAIN_USE = 6;
@@ -20,12 +26,6 @@ const NFTA_RULE_EXPRESSIONS = 4;
 const NFTA_EXPR_NAME = 1;
 const NFTA_EXPR_DATA = 2;
 const NFTA_IMMEDIATE_DATA = 2;
-const NFTA_DATA_VERDICT = 2;
-const NFTA_VERDICT_CODE = 1;
-const NFTA_VERDICT_CHAIN = 2;
-const NFT_JUMP = -3;
-
-const FAMILY: Readonly<Record<Family, number>> = { ip: AF_INET, ip6: AF_INET6 };
 
 export interface Chain {
   readonly family: Family;
@@ -47,7 +47,7 @@ export function useOf(socket: NetlinkSocket, { family, table, name }: Chain): nu
     [NFTA_CHAIN_NAME, cString(name)],
   ];
   try {
-    const [answer] = socket.request(NFT_MSG_GETCHAIN, 0, header(family), encodeAttributes(wanted));
+    const [answer] = socket.request(messageType(NFT_MSG_GETCHAIN), 0, nftHeader(family), encodeAttributes(wanted));
     return readBig(decodeAttributes(answer!.payload.subarray(NFGENMSG)).get(NFTA_CHAIN_USE));
   } catch (error) {
     if (error instanceof NetlinkError && error.code === 'ENOENT') return 0;
@@ -63,14 +63,12 @@ export function leadingJumps({ family, table, name }: Chain): readonly Jump[] {
   ];
   const socket = new NetlinkSocket(NETLINK_NETFILTER);
   try {
-    const rules = socket.glance(NFT_MSG_GETRULE, header(family), encodeAttributes(wanted));
+    const rules = socket.glance(messageType(NFT_MSG_GETRULE), nftHeader(family), encodeAttributes(wanted));
     return rules.flatMap(({ payload }) => jumpOf(payload) ?? []);
   } finally {
     socket.close();
   }
 }
-
-const header = (family: Family): Uint8Array => pack([FAMILY[family], 'u8'], [0, 'u8'], [0, 'be16']);
 
 function jumpOf(payload: Uint8Array): Jump | undefined {
   const rule = decodeAttributes(payload.subarray(NFGENMSG));

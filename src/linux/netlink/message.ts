@@ -65,9 +65,17 @@ export function decodeMessages(datagram: Uint8Array): readonly Message[] {
 /** Whether the message ends an answer; throws NetlinkError if it ends it with an error. */
 export function endsAnswer(message: Message): boolean {
   if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) return false;
+  const refusal = refusalIn(message);
+  if (refusal) throw refusal;
+  return true;
+}
+
+/** The error that an answer ends with, if it does. */
+export function refusalIn(message: Message): NetlinkError | undefined {
+  if (message.type !== NLMSG_ERROR && message.type !== NLMSG_DONE) return undefined;
   // Both begin with a negative errno; an error goes on with the request's header, or with all of it.
   const errno = message.payload.length < 4 ? 0 : -readI32(message.payload, 0);
-  if (errno === 0) return true;
+  if (errno === 0) return undefined;
   let explanation = '';
   if (message.flags & NLM_F_ACK_TLVS) {
     let at = 4;
@@ -75,5 +83,5 @@ export function endsAnswer(message: Message): boolean {
     const text = decodeAttributes(message.payload.subarray(at)).get(NLMSGERR_ATTR_MSG);
     if (text) explanation = readCString(text);
   }
-  throw new NetlinkError(errno, explanation);
+  return new NetlinkError(errno, explanation);
 }

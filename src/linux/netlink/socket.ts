@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { concat, pack, readU16, u32 } from '../bytes.ts';
 import * as ffi from '../ffi.ts';
+import type { NftRequest } from './nftables.ts';
 import {
   decodeMessages,
   encodeMessage,
@@ -10,6 +11,8 @@ import {
   NLM_F_DUMP_INTR,
   NLM_F_REQUEST,
   type Message,
+  type NetlinkError,
+  refusalIn,
 } from './message.ts';
 import { AF_NETLINK, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, SO_RCVBUFFORCE } from '../headers.ts';
 
@@ -31,6 +34,13 @@ const PATIENCE = 120;
 /** A dump's datagrams are at most 32 KiB. */
 const DATAGRAM = 64 * 1024;
 const RECEIVE_BUFFER = 1024 * 1024;
+/** A larger message needs more room than a socket has at first. */
+const SEND_BUFFER = 64 * 1024;
+const SO_SNDBUFFORCE = 32;
+const NFNL_MSG_BATCH_BEGIN = 16;
+const NFNL_MSG_BATCH_END = 17;
+/** A struct nfgenmsg for nftables, which is number 10, in network byte order. */
+const BATCH_HEADER = Uint8Array.of(0, 0, 0, 10);
 /** How often a dump is begun again because what it lists changed meanwhile. */
 const DUMPS = 10;
 
@@ -80,6 +90,36 @@ export class NetlinkSocket {
   /** The beginning of a list, as much as one datagram holds, at a price that its length has no part in. Nothing else can be asked after it. */
   glance(type: number, ...payload: readonly Uint8Array[]): readonly Message[] {
     return this.#receive(this.#send(type, NLM_F_DUMP, concat(payload))).filter((message) => !endsAnswer(message));
+  }
+
+  /**
+   * Sends messages to netfilter as one transaction: all or nothing. Gives the refused ones, by their index; -1 for
+   * what is refused of the whole.
+   */
+  transact(requests: readonly NftRequest[]): readonly { readonly index: number; readonly error: NetlinkError }[] {
+    const first = this.#sequence + 1;
+    const bounds = (type: number): NftRequest => ({ type, flags: 0, payload: BATCH_HEADER });
+    const batch = [bounds(NFNL_MSG_BATCH_BEGIN), ...requests, bounds(NFNL_MSG_BATCH_END)].map((request) =>
+      encodeMessage({ ...request, flags: request.flags | NLM_F_REQUEST, sequence: (this.#sequence += 1) }),
+    );
+    const bytes = concat(batch);
+    if (bytes.length > SEND_BUFFER) ffi.setsockopt(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, u32(2 * bytes.length), 4);
+    ffi.send(this.#fd, bytes, bytes.length, 0);
+    return [...this.#received()].flatMap((message) => {
+      const index = message.sequence - first - 1;
+      const error = index >= -1 ? refusalIn(message) : undefined;
+      return error ? [{ index: index < requests.length ? index : -1, error }] : [];
+    });
+  }
+
+  /** What the kernel has answered, without waiting for more. */
+  *#received(): Iterable<Message> {
+    for (;;) {
+      const length = ffi.tryRecv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT);
+      if (length === -EAGAIN) return;
+      if (length < 0) throw ffi.systemError('recv', -length);
+      yield* decodeMessages(this.#buffer.slice(0, length));
+    }
   }
 
   #send(type: number, flags: number, payload: Uint8Array): number {

@@ -5,7 +5,7 @@ import type { Desired, NftChainObject } from '../../plan/object.ts';
 import { network, OPTIONS, place } from '../records.fixture.ts';
 import { RuleTextError } from '../word.ts';
 import { nftObjects } from './listing.ts';
-import { isNftStep, nftCommands, nftDeclarations, type NftStep } from './transaction.ts';
+import { elementsJson, isNftStep, isOfElements, nftCommands, nftDeclarations, type NftStep } from './transaction.ts';
 
 const NFT = { ...OPTIONS, backend: 'nftables', allowDirectRouting: false } as const;
 const N = network('N', 2);
@@ -16,7 +16,8 @@ const ALL = [...ENGINE, ...NETWORK, ...C1];
 
 const steps = (before: readonly Desired[], after: readonly Desired[]): NftStep[] =>
   difference(before, after).filter((step) => isNftStep(step));
-const commands = (its: readonly NftStep[], together = true) => nftCommands(its, together).map(({ command }) => command);
+const commands = (its: readonly NftStep[], together = true) =>
+  nftCommands(its, together).map(({ command }) => (isOfElements(command) ? elementsJson(command) : command));
 const T = { family: 'ip', table: 'passerelle' } as const;
 
 describe('the commands of a change', () => {

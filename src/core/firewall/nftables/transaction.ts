@@ -20,10 +20,20 @@ import { RuleTextError } from '../word.ts';
 
 export type NftStep = Step<NftObject>;
 
-/** One command in libnftables' JSON (libnftables-json(5)), and the steps that it does. */
+/** What is done with elements of one set. */
+export interface NftElements {
+  readonly verb: 'create' | 'delete';
+  readonly elements: readonly NftElementObject[];
+}
+
+/** One command: with elements, or in libnftables' JSON (libnftables-json(5)); and the steps that it does. */
 export interface NftTransactionCommand {
-  readonly command: JsonObject;
+  readonly command: NftElements | JsonObject;
   readonly steps: readonly NftStep[];
+}
+
+export function isOfElements(command: NftElements | JsonObject): command is NftElements {
+  return 'verb' in command;
 }
 
 export function isNftStep(step: Step): step is NftStep {
@@ -87,23 +97,20 @@ function deletion(object: NftTableObject | NftSetObject): JsonObject {
 /** `together`: elements of one set share a command, which is quick; else each has its own, which tells whose fault it is. */
 export function nftCommands(steps: readonly NftStep[], together: boolean): NftTransactionCommand[] {
   const phases: NftTransactionCommand[][] = Array.from(PHASES, () => []);
-  const elements = new Map<string, { readonly values: Json[]; readonly steps: NftStep[] }>();
+  const batches = new Map<string, { readonly elements: NftElementObject[]; readonly steps: NftStep[] }>();
   const write = (phase: Phase, step: NftStep, command: JsonObject) =>
     phases[PHASES.indexOf(phase)]!.push({ command, steps: [step] });
   const element = (phase: 'add element' | 'delete element', step: NftStep, object: NftElementObject) => {
-    const { family, table, set: name } = object;
-    const value = phase === 'add element' ? elementJson(object) : valueJson(object.key);
-    const its = `${phase} ${family} ${table} ${name}`;
-    const begun = together ? elements.get(its) : undefined;
+    const its = `${phase} ${object.family} ${object.table} ${object.set}`;
+    const begun = together ? batches.get(its) : undefined;
     if (begun) {
-      begun.values.push(value);
+      begun.elements.push(object);
       begun.steps.push(step);
       return;
     }
-    const batch = { values: [value], steps: [step] };
-    elements.set(its, batch);
-    const verb = phase === 'add element' ? 'create' : 'delete';
-    const command = { [verb]: { element: { family, table, name, elem: batch.values } } };
+    const batch = { elements: [object], steps: [step] };
+    batches.set(its, batch);
+    const command: NftElements = { verb: phase === 'add element' ? 'create' : 'delete', elements: batch.elements };
     phases[PHASES.indexOf(phase)]!.push({ command, steps: batch.steps });
   };
 
@@ -163,6 +170,13 @@ function ruleCommands({ family, table, name, rules }: NftChainObject): JsonObjec
       rule: { family, table, chain: name, expr: statements, ...(comment !== undefined && { comment }) },
     },
   }));
+}
+
+/** The same in libnftables' JSON. */
+export function elementsJson({ verb, elements }: NftElements): JsonObject {
+  const { family, table, set: name } = elements[0]!;
+  const elem = elements.map((element) => (verb === 'create' ? elementJson(element) : valueJson(element.key)));
+  return { [verb]: { element: { family, table, name, elem } } };
 }
 
 function elementJson({ key, value, verdict }: NftElementObject): Json {
