@@ -1,7 +1,6 @@
 /** nftables through its own library, in process: a transaction costs a fraction of a process's start. */
 import { constants } from 'node:os';
 import { callAside, describeErrno, loadLibrary, withoutSignals } from './ffi.ts';
-import { withNamespace } from './namespace.ts';
 
 const NFT_CTX_DEFAULT = 0;
 const NFT_CTX_OUTPUT_JSON = 1 << 4;
@@ -151,23 +150,4 @@ function open(nft: Library): Context {
   nft.bufferOutput(context);
   nft.bufferError(context);
   return context;
-}
-
-/**
- * How long the kernel may take to free what a transaction has deleted (ms). Whoever closes a conversation before
- * waits for it, and keeps waiting who makes or ends a link in that namespace, with everybody who makes one elsewhere.
- */
-const FREEING = 200;
-
-/** One transaction in the namespace at `path`, which one that deletes keeps alive a moment longer: see `Nftables.run`. */
-export function runNftables(commands: readonly NftCommand[], path: string): readonly NftCommand[] {
-  const nft = new Nftables();
-  return withNamespace(path, () => {
-    try {
-      return nft.run(commands);
-    } finally {
-      if (commands.some((command) => 'delete' in command)) setTimeout(() => nft.close(), FREEING).unref();
-      else nft.close();
-    }
-  });
 }

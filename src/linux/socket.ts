@@ -11,13 +11,13 @@ import {
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCK_STREAM,
+  IPPROTO_SCTP,
   SOL_IPV6,
   SOL_SOCKET,
   SO_RCVBUFFORCE,
 } from './headers.ts';
 
 const { EINPROGRESS } = constants.errno;
-const IPPROTO_SCTP = 132;
 const SO_REUSEADDR = 2;
 const SO_KEEPALIVE = 9;
 const SO_LINGER = 13;

@@ -3,15 +3,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNamespace, removeNamespace } from '../../src/linux/namespace.ts';
-import { NftError, runNftables } from '../../src/linux/nftables.ts';
+import { createNamespace, removeNamespace, withNamespace } from '../../src/linux/namespace.ts';
+import { NftError, type NftCommand, Nftables } from '../../src/linux/nftables.ts';
 
 const run = mkdtempSync(join(tmpdir(), 'c-nftables-'));
 const path = join(run, 'c-nft');
 const ruleset = () => execFileSync('nsenter', [`--net=${path}`, 'nft', 'list', 'ruleset'], { encoding: 'utf8' });
 
+const nft = new Nftables();
+const transact = (commands: readonly NftCommand[]) => withNamespace(path, () => nft.run(commands));
+
 beforeAll(() => createNamespace(path));
 afterAll(() => {
+  nft.close();
   removeNamespace(path);
   rmSync(run, { recursive: true });
 });
@@ -33,17 +37,17 @@ const rule = (port: number, chain = 'output') => ({
 });
 
 test('a transaction is done in the namespace that is named, and answers what it lists', () => {
-  runNftables([{ add: { table } }, { add: { chain } }, rule(53)], path);
+  transact([{ add: { table } }, { add: { chain } }, rule(53)]);
   expect(ruleset()).toContain('udp dport 53 accept');
-  const listed = runNftables([{ list: { chain } }], path);
+  const listed = transact([{ list: { chain } }]);
   expect(listed.filter((entry) => 'rule' in entry)).toHaveLength(1);
 });
 
 test('a refused transaction changes nothing and names the command', () => {
   const before = ruleset();
-  const refused = () => runNftables([rule(54), rule(55, 'missing'), rule(56)], path);
+  const refused = () => transact([rule(54), rule(55, 'missing'), rule(56)]);
   expect(refused).toThrow(NftError);
   expect(refused).toThrow(/No such file or directory.*at command 2.*"chain":"missing"/s);
   expect(ruleset()).toBe(before);
-  expect(() => runNftables([{ nonsense: 1 }], path)).toThrow(NftError);
+  expect(() => transact([{ nonsense: 1 }])).toThrow(NftError);
 });

@@ -38,7 +38,7 @@ export class Resolver implements Held {
   readonly #connections = new Set<net.Socket>();
   #closed = false;
 
-  /** Listens and is reachable when this returns. Throws SystemError or NftError. */
+  /** Listens and is reachable when this returns. Throws SystemError or NetlinkError. */
   constructor(sandbox: Sandbox, names: Names, warn: Warn) {
     this.#sandbox = sandbox;
     this.#names = names;

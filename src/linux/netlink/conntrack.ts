@@ -1,5 +1,6 @@
 /** The connection tracking table over ctnetlink. */
 import { pack, readBe16 } from '../bytes.ts';
+import { IPPROTO_UDP } from '../headers.ts';
 import { AF_INET, AF_INET6, printHost } from '../inet.ts';
 import { type Attribute, decodeAttributes, decodeNested, encodeAttributes } from './attribute.ts';
 import { type Message, NetlinkError } from './message.ts';
@@ -9,7 +10,6 @@ const SUBSYSTEM = 1 << 8;
 const IPCTNL_MSG_CT_GET = SUBSYSTEM | 1;
 const IPCTNL_MSG_CT_DELETE = SUBSYSTEM | 2;
 const HEADER = 4;
-const IPPROTO_UDP = 17;
 const CTA_TUPLE_ORIG = 1;
 const CTA_ID = 12;
 const CTA_ZONE = 18;

@@ -2,6 +2,7 @@
 import type { Family } from '../../core/firewall/rule.ts';
 import type { NftElementObject, NftValue } from '../../core/plan/object.ts';
 import { cString, packBig, readBig, readCString } from '../bytes.ts';
+import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../headers.ts';
 import { hostBytes } from '../inet.ts';
 import { type Attribute, decodeAttributes, encodeAttributes } from './attribute.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from './message.ts';
@@ -46,7 +47,11 @@ const PARTS: ReadonlyMap<number, (value: NftValue) => Uint8Array> = new Map([
 ]);
 const BITS_OF_TYPE = 6;
 
-const PROTOCOLS: Readonly<Record<NftValue, number>> = { tcp: 6, udp: 17, sctp: 132 };
+const PROTOCOLS: Readonly<Record<NftValue, number>> = {
+  tcp: IPPROTO_TCP,
+  udp: IPPROTO_UDP,
+  sctp: IPPROTO_SCTP,
+};
 
 function protocolNumber(value: NftValue): number {
   const number = PROTOCOLS[value];
