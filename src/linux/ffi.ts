@@ -307,6 +307,10 @@ export const tryEpollWait: (epoll: number, events: Bytes, count: number, timeout
 export const eventfd: (count: number, flags: number) => number = systemCall(
   'int eventfd(unsigned int count, int flags)',
 );
+/** `argument` is the structure that the request reads and fills. */
+export const ioctl: (fd: number, request: number, argument: Bytes) => number = systemCall(
+  'int ioctl(int fd, unsigned long request, _Inout_ void *argument)',
+);
 /** Waits for one of `count` struct pollfd; returns how many are ready, 0 after `timeout` ms. */
 export const poll: (fds: Bytes, count: number, timeout: number) => number = systemCall(
   'int poll(_Inout_ void *fds, unsigned long count, int timeout)',

@@ -18,6 +18,8 @@ export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
 export const IPPROTO_ICMPV6 = 58;
 export const IPPROTO_SCTP = 132;
+/** Bytes that the name of a link takes at most, with its ending zero. */
+export const LINK_NAME = 16;
 export const O_CLOEXEC = 0o2000000;
 export const MS_BIND = 0x1000;
 export const MNT_DETACH = 0x2;

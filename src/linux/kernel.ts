@@ -5,7 +5,8 @@ import { bareStep } from '../core/plan/bare.ts';
 import type { KernelObject, Namespace } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
 import { namespaceFolder } from './namespaces.ts';
-import type { Answer, Request, Settings, Task } from './protocol.ts';
+import { hasWaiting } from './netlink/socket.ts';
+import { type Answer, Hearing, type Request, type Settings, type Task } from './protocol.ts';
 
 export interface LinuxKernelOptions {
   /** Holds what lasts as long as the machine is up: the sandboxes' namespaces are in its folder `netns`. */
@@ -31,12 +32,20 @@ export class LinuxKernel implements Kernel {
   /** Those who listen, by the number of the watch that the worker has of their namespace. */
   readonly #watches = new Map<number, Set<(change: Notice) => void>>();
   readonly #numbers = new Map<Namespace, number>();
+  /** The sockets that the worker listens to for each watch, which come with its first answer. */
+  readonly #ears = new Map<number, readonly number[]>();
+  readonly #hearing = new Int32Array(new SharedArrayBuffer(8));
+  #notices = 0;
   #requests = 0;
   #ended: Error | undefined;
 
   constructor(options: LinuxKernelOptions) {
     this.#folder = namespaceFolder(options.runDirectory);
-    const settings: Settings = { folder: this.#folder, host: options.hostNamespace };
+    const settings: Settings = {
+      folder: this.#folder,
+      host: options.hostNamespace,
+      hearing: this.#hearing,
+    };
     this.#worker = new Worker(options.worker ?? new URL('worker.js', import.meta.url), { workerData: settings });
     this.#worker.on('message', (message: Answer) => this.#receive(message));
     this.#worker.on('error', (error) => this.#end(error instanceof Error ? error : new Error(String(error))));
@@ -57,7 +66,10 @@ export class LinuxKernel implements Kernel {
     const listener: typeof changed = (change) => changed(change);
     const watch = this.#numbers.get(namespace) ?? (this.#requests += 1);
     const listeners = this.#watches.get(watch) ?? new Set();
-    if (listeners.size === 0) this.#ask({ task: 'watch', watch, namespace }).catch(ignore);
+    if (listeners.size === 0) {
+      const asked = this.#ask({ task: 'watch', watch, namespace });
+      asked.then((ears) => this.#watches.has(watch) && this.#ears.set(watch, ears as readonly number[])).catch(ignore);
+    }
     this.#numbers.set(namespace, watch);
     this.#watches.set(watch, listeners.add(listener));
     return {
@@ -65,9 +77,28 @@ export class LinuxKernel implements Kernel {
         if (!listeners.delete(listener) || listeners.size > 0) return;
         this.#numbers.delete(namespace);
         this.#watches.delete(watch);
+        this.#ears.delete(watch);
         this.#ask({ task: 'unwatch', watch }).catch(ignore);
       },
     };
+  }
+
+  /** Most of the time nothing is to be heard, and to see that takes no turn of the worker. */
+  async heard(): Promise<void> {
+    if (!this.#ended && this.#hasHeard()) return;
+    await this.#ask({ task: 'hear' });
+  }
+
+  #hasHeard(): boolean {
+    for (const watch of this.#watches.keys()) {
+      const ears = this.#ears.get(watch);
+      if (!ears || ears.some((ear) => hasWaiting(ear))) return false;
+    }
+    // In this order: what the worker took before was on its way then, or is counted.
+    return (
+      Atomics.load(this.#hearing, Hearing.listening) === 0 &&
+      Atomics.load(this.#hearing, Hearing.sent) === this.#notices
+    );
   }
 
   namespacePath(sandbox: string): string {
@@ -104,6 +135,7 @@ export class LinuxKernel implements Kernel {
 
   #receive(message: Answer): void {
     if ('watch' in message) {
+      this.#notices += 1;
       for (const changed of this.#watches.get(message.watch) ?? []) changed(message.notice);
       return;
     }

@@ -1,15 +1,7 @@
 /** Link objects: how each is made, changed and removed over rtnetlink. */
 import type { LinkObject, Namespace } from '../core/plan/object.ts';
 import type { Namespaces } from './namespaces.ts';
-import {
-  addLink,
-  linkIndex,
-  type LinkKind,
-  type LinkSettings,
-  removeLink,
-  setHairpin,
-  setLink,
-} from './netlink/link.ts';
+import { addLink, type LinkKind, type LinkSettings, removeLink, setHairpin, setLink } from './netlink/link.ts';
 
 const LOOPBACK = 'lo';
 
@@ -24,7 +16,7 @@ export function makeLink(namespaces: Namespaces, link: LinkObject): void {
     case 'dummy':
       return addLink(socket, link.name, { kind: 'dummy' }, { up: link.up });
     case 'vlan': {
-      const kind: LinkKind = { kind: 'vlan', id: link.vlan ?? 0, parent: linkIndex(socket, link.parent ?? '') };
+      const kind: LinkKind = { kind: 'vlan', id: link.vlan ?? 0, parent: socket.indexOf(link.parent ?? '') };
       return addLink(socket, link.name, kind, { up: link.up });
     }
     case 'macvlan':
@@ -32,14 +24,14 @@ export function makeLink(namespaces: Namespaces, link: LinkObject): void {
       return namespaces.withDescriptor(link.namespace, (namespace) => {
         const host = namespaces.route('host');
         const { type, mode, flag } = link;
-        const kind: LinkKind = { kind: type, mode, flag, parent: linkIndex(host, link.parent), namespace };
+        const kind: LinkKind = { kind: type, mode, flag, parent: host.indexOf(link.parent), namespace };
         addLink(host, link.name, kind, { mac: link.mac, mtu: link.mtu, up: link.up });
       });
     case 'veth':
       namespaces.withDescriptor(link.peer.namespace, (namespace) => {
         const { name, mac } = link.peer;
         const kind: LinkKind = { kind: 'veth', peer: { name, mac, mtu: link.mtu, namespace } };
-        const master = link.master === undefined ? undefined : linkIndex(socket, link.master);
+        const master = link.master === undefined ? undefined : socket.indexOf(link.master);
         addLink(socket, link.name, kind, { mtu: link.mtu, master, up: link.up });
       });
       try {
@@ -58,7 +50,9 @@ export function makeLink(namespaces: Namespaces, link: LinkObject): void {
  */
 export function unmakeLink(namespaces: Namespaces, link: LinkObject): () => void {
   if (link.type === 'bridge' && link.foreign) return () => {};
-  if (link.type !== 'loopback') return namespaces.inside(link.namespace, () => removeLink(link.name));
+  if (link.type !== 'loopback') {
+    return namespaces.inside(link.namespace, () => removeLink(namespaces.route(link.namespace), link.name));
+  }
   setLink(namespaces.route(link.namespace), LOOPBACK, { up: false });
   return () => {};
 }
@@ -76,7 +70,7 @@ export function changeLink(namespaces: Namespaces, before: LinkObject, link: Lin
     mac: differing(old.mac, mac),
     mtu: differing(old.mtu, mtu),
     up: differing(old.up, up),
-    master: old.master === master ? undefined : master === undefined ? 0 : linkIndex(socket, master),
+    master: old.master === master ? undefined : master === undefined ? 0 : socket.indexOf(master),
   };
   const changedPeer: LinkSettings = { mac: differing(old.peer?.mac, peer?.mac), mtu: changed.mtu };
   if (isAny(changed)) setLink(socket, link.name, changed);

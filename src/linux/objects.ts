@@ -13,7 +13,6 @@ import { SystemError } from './ffi.ts';
 import { changeLink, makeLink, unmakeLink } from './links.ts';
 import { type Namespaces, NoNamespaceError } from './namespaces.ts';
 import { addAddress, type Address, removeAddress } from './netlink/address.ts';
-import { linkIndex } from './netlink/link.ts';
 import { NetlinkError } from './netlink/message.ts';
 import { addRoute, removeRoute, replaceRoute, type Route } from './netlink/route.ts';
 import { readSysctl, writeSysctl } from './sysctl.ts';
@@ -133,11 +132,11 @@ function setSysctl(namespaces: Namespaces, namespace: Namespace, name: string, v
 }
 
 function address(namespaces: Namespaces, object: AddressObject): Address {
-  return { ...object, link: linkIndex(namespaces.route(object.namespace), object.link) };
+  return { ...object, link: namespaces.route(object.namespace).indexOf(object.link) };
 }
 
 function route(namespaces: Namespaces, object: RouteObject): Route {
-  return { ...object, link: linkIndex(namespaces.route(object.namespace), object.link) };
+  return { ...object, link: namespaces.route(object.namespace).indexOf(object.link) };
 }
 
 /** No such link, address or route. */

@@ -8,7 +8,17 @@ export interface Settings {
   readonly folder: string;
   /** The path of the namespace that is `host`; undefined: the process's own. */
   readonly host: string | undefined;
+  /** Says how far the worker has told what it heard: see `Hearing`. */
+  readonly hearing: Int32Array;
 }
+
+/** Places in `Settings.hearing`. */
+export const Hearing = {
+  /** 1 while the worker takes what the kernel told. */
+  listening: 0,
+  /** How many notices it has sent. */
+  sent: 1,
+} as const;
 
 export type Task =
   /** The steps as JSON, without their reasons: half the work of the clone that a message gets. */
@@ -16,7 +26,10 @@ export type Task =
   | { readonly task: 'observe'; readonly scope: Scope }
   | { readonly task: 'flush'; readonly address: string; readonly port: number }
   | { readonly task: 'announce'; readonly presence: Presence }
+  /** Answered with the sockets that are listened to. */
   | { readonly task: 'watch'; readonly watch: number; readonly namespace: Namespace }
+  /** Answered when what the kernel told before was told. */
+  | { readonly task: 'hear' }
   | { readonly task: 'unwatch'; readonly watch: number }
   | { readonly task: 'close' };
 

@@ -21,6 +21,8 @@ const UNKNOWN = '';
 export interface Own {
   /** The links that it was about; an empty name for settings of none. */
   readonly links: ReadonlySet<string>;
+  /** Those of them that were removed: the kernel tells of their end when it has done with them. */
+  readonly removed: readonly string[];
   /** Whether it gave iptables something to do. */
   readonly hasRules: boolean;
 }
@@ -29,6 +31,9 @@ export function ownIn(namespace: Namespace, steps: readonly Step<KernelObject>[]
   const objects = steps.flatMap((step) => (step.op === 'change' ? [step.object, step.before] : [step.object]));
   return {
     links: new Set(objects.flatMap((object) => linksOf(object, namespace))),
+    removed: steps.flatMap(({ op, object }) =>
+      op === 'remove' && object.kind === 'link' && object.namespace === namespace ? [object.name] : [],
+    ),
     hasRules: namespace === 'host' && objects.some(({ kind }) => kind === 'rule' || kind === 'chain'),
   };
 }
@@ -68,6 +73,8 @@ export class Watch {
   #netfilter: NetlinkMonitor | undefined;
   /** The names of links by their indexes, for what names them by index alone. */
   readonly #names = new Map<number, string>();
+  /** Links that we have removed, and whose end is still to be told. */
+  readonly #ending = new Set<string>();
   /** What was said of links and ports last: most of what is told of them is about their carrier. */
   readonly #settings = new Map<string, string>();
 
@@ -105,11 +112,17 @@ export class Watch {
     return undefined;
   }
 
+  /** The sockets that are listened to. */
+  get ears(): readonly number[] {
+    return [this.#route, this.#netfilter].flatMap((monitor) => monitor?.fd ?? []);
+  }
+
   close(): void {
     this.#route?.close();
     this.#netfilter?.close();
     this.#route = this.#netfilter = undefined;
     this.#names.clear();
+    this.#ending.clear();
     this.#settings.clear();
   }
 
@@ -124,12 +137,14 @@ export class Watch {
 
   /** The names, also of links that are told of by index first (their settings, before themselves) or last. */
   #linksOf({ messages, lost }: Heard, own: Own | undefined): Notice {
+    for (const name of own?.removed ?? []) if ([...this.#names.values()].includes(name)) this.#ending.add(name);
     const notices = messages.map((message) => ({ message, link: linkOfNotice(message) }));
     for (const { link } of notices) if (link?.name !== undefined) this.#names.set(link.index, link.name);
     const named = notices.map(({ message, link }) => {
       const name = link?.name ?? this.#names.get(link?.index ?? 0) ?? UNKNOWN;
       // A setting of none in particular is told of all.
-      const isOwn = own?.links.has(name) || (isSetting(message) && own?.links.has(UNKNOWN));
+      const isEnd = isEndOfLink(message) && this.#ending.delete(name);
+      const isOwn = isEnd || own?.links.has(name) || (isSetting(message) && own?.links.has(UNKNOWN));
       return { name, isForeign: this.#isNews(message, link?.index ?? 0) && !isOwn };
     });
     for (const { message, link } of notices) {

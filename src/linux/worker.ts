@@ -20,7 +20,7 @@ import { flushUdp } from './netlink/conntrack.ts';
 import { Nftables } from './nftables.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/socket.ts';
 import { observeObjects } from './observe.ts';
-import type { Answer, Request, Settings } from './protocol.ts';
+import { type Answer, Hearing, type Request, type Settings } from './protocol.ts';
 import { observeTables } from './tables.ts';
 import { ownIn, Watch } from './watch.ts';
 
@@ -48,10 +48,14 @@ const isOwn = (process: number): boolean => process === thread || iptables.isOwn
 
 /** `steps`: what was done since the last call. */
 function listen(steps: readonly Step<KernelObject>[] = []): void {
+  Atomics.store(settings.hearing, Hearing.listening, 1);
   for (const [watch, listener] of watches) {
     const notice = listener.changed(namespaces, steps.length > 0 ? ownIn(listener.namespace, steps) : undefined);
-    if (notice) answer({ watch, notice });
+    if (!notice) continue;
+    Atomics.add(settings.hearing, Hearing.sent, 1);
+    answer({ watch, notice });
   }
+  Atomics.store(settings.hearing, Hearing.listening, 0);
 }
 
 function perform(request: Request, steps: readonly Step<KernelObject>[]): unknown {
@@ -79,8 +83,11 @@ function perform(request: Request, steps: readonly Step<KernelObject>[]): unknow
     case 'watch': {
       const watch = new Watch(request.namespace, isOwn);
       watches.set(request.watch, watch);
-      return void watch.changed(namespaces);
+      watch.changed(namespaces);
+      return watch.ears;
     }
+    case 'hear':
+      return listen();
     case 'unwatch':
       watches.get(request.watch)?.close();
       return void watches.delete(request.watch);

@@ -70,12 +70,7 @@ export class Allocator {
   /** Reads the host's facts that subnets of new networks depend on, as far as they may have changed. */
   async refreshPools(): Promise<void> {
     const { kernel, host, settings } = this.#context;
-    // Nothing of the kernel is looked at, but what changed is told before its answer; meanwhile files are read.
-    const [, conf, digits] = await Promise.all([
-      kernel.observe({ sandboxes: [], kinds: [] }),
-      host.resolvConf(),
-      host.uniqueLocalDigits(),
-    ]);
+    const [, conf, digits] = await Promise.all([kernel.heard(), host.resolvConf(), host.uniqueLocalDigits()]);
     if (this.#isStale || this.#ownLinks.size > MANY_LINKS) await this.#readHost();
     this.#facts = { ...this.#facts, servers: parseResolvConf(conf).servers };
     this.#sources = [...settings.addressPools, uniqueLocalSource(digits)];

@@ -626,6 +626,20 @@ export function kernelContract(name: string, make: () => Promise<Kernel>): void 
       expect(changes).toBe(before);
     });
 
+    test('who watches has been told of what changed when that is asked for', async () => {
+      let changes = 0;
+      const watch = kernel.watch('host', () => (changes += 1));
+      await kernel.heard();
+      await kernel.apply([add(bridge)]);
+      await kernel.heard();
+      expect(changes).toBeGreaterThan(0);
+      const before = changes;
+      await kernel.apply([add(gateway)]);
+      await kernel.heard();
+      expect(changes).toBeGreaterThan(before);
+      watch.close();
+    });
+
     test('there is a path to join a sandbox by, and no flow to forget in a new host', async () => {
       expect(kernel.namespacePath('c-one')).not.toBe(kernel.namespacePath('c-two'));
       expect(await kernel.flushUdpConntrack({ address: '', port: 53 })).toBe(0);

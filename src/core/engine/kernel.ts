@@ -59,6 +59,8 @@ export interface Kernel {
    * whomever. What changed before an `observe` is told before that one's answer.
    */
   watch(namespace: Namespace, changed: (change: Notice) => void): { close(): void };
+  /** Resolves when all who watch have been told of what changed before. */
+  heard(): Promise<void>;
   /** A path that a runtime can join the sandbox's network namespace by. */
   namespacePath(sandbox: string): string;
   /** Drops the conntrack entries of UDP flows to `address` (any, if empty) and `port`; returns how many. */

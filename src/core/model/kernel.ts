@@ -77,6 +77,10 @@ export class ModelKernel implements Kernel {
     return { close: () => this.#watches.delete(watch) };
   }
 
+  async heard(): Promise<void> {
+    this.#refuseClosed();
+  }
+
   namespacePath(sandbox: string): string {
     return NAMESPACES + sandbox;
   }

@@ -2,7 +2,7 @@
 import { concat, cString, pack, readCString, readNumber, readU16, readU32, u8, u16, u32 } from '../bytes.ts';
 import { type Attribute, decodeAttributes, decodeNested, encodeAttributes } from './attribute.ts';
 import { type Message, NetlinkError, NLM_F_CREATE, NLM_F_EXCL } from './message.ts';
-import { isEndOfLink, linkOfNotice } from './notice.ts';
+import { isEndOfLink, isEndOfSettings, linkOfNotice } from './notice.ts';
 import { NETLINK_ROUTE, type NetlinkSocket, requestAside } from './socket.ts';
 import { AF_BRIDGE } from '../headers.ts';
 import { IFLA_IFNAME, RTM_DELLINK, RTM_NEWLINK } from './rtnetlink.ts';
@@ -10,8 +10,8 @@ import { IFLA_IFNAME, RTM_DELLINK, RTM_NEWLINK } from './rtnetlink.ts';
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 const RTM_GETNSID = 90;
-/** RTNLGRP_LINK, as a mask. */
-const LINK_GROUP = 1;
+/** RTNLGRP_LINK and RTNLGRP_IPV4_NETCONF, as a mask. */
+const END_GROUPS = (1 << 0) | (1 << 23);
 const HEADER = 16;
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
@@ -218,29 +218,28 @@ export function setLink(socket: NetlinkSocket, name: string, settings: LinkSetti
 /** Lets the bridge send frames back out of the port that they came in by, or not. */
 export function setHairpin(socket: NetlinkSocket, name: string, hairpin: boolean): void {
   const attributes: Attribute[] = [[IFLA_PROTINFO, [[IFLA_BRPORT_MODE, u8(hairpin ? 1 : 0)]]]];
-  const index = linkIndex(socket, name);
+  const index = socket.indexOf(name);
   socket.request(RTM_SETLINK, 0, header(index, undefined, AF_BRIDGE), encodeAttributes(attributes));
 }
 
 /**
- * Begins to remove a link of the thread's namespace; what is returned waits until it is gone. It is for
- * everybody when the kernel says so (a bridge: 8 to 15 ms later); the answer comes only when nobody has
- * it in hand any more, as long again.
+ * Begins to remove a link of the socket's namespace, which is the thread's; what is returned waits until it is gone.
+ *
+ * It is for everybody when the kernel ends its settings: then it has left the list of links, and who asks for it waits
+ * and hears that it is not there. The kernel goes on with it, longest with a bridge: the notice of its end comes 8 to
+ * 20 ms later, and the answer, when nobody has it in hand any more, as long again. Throws SystemError ENODEV.
  */
-export function removeLink(name: string): () => void {
-  const payload = concat([header(0, undefined), encodeAttributes([nameAttribute(name)])]);
-  const isGone = (message: Message) => isEndOfLink(message) && linkOfNotice(message)?.name === name;
-  return requestAside(NETLINK_ROUTE, { type: RTM_DELLINK, payload }, LINK_GROUP, isGone);
+export function removeLink(socket: NetlinkSocket, name: string): () => void {
+  const index = socket.indexOf(name);
+  const isGone = (message: Message) =>
+    (isEndOfLink(message) || isEndOfSettings(message)) && linkOfNotice(message)?.index === index;
+  return requestAside(NETLINK_ROUTE, { type: RTM_DELLINK, payload: header(index, undefined) }, END_GROUPS, isGone);
 }
 
-/** The index of a link. Throws NetlinkError ENODEV. */
-export const linkIndex = (socket: NetlinkSocket, name: string): number => readU32(askFor(socket, name).payload, 4);
-
 /** Throws NetlinkError ENODEV. */
-export const readLink = (socket: NetlinkSocket, name: string): Link => decodeLink(askFor(socket, name));
-
-function askFor(socket: NetlinkSocket, name: string): Message {
-  return socket.request(RTM_GETLINK, 0, header(0, undefined), encodeAttributes([nameAttribute(name)]))[0]!;
+export function readLink(socket: NetlinkSocket, name: string): Link {
+  const answers = socket.request(RTM_GETLINK, 0, header(0, undefined), encodeAttributes([nameAttribute(name)]));
+  return decodeLink(answers[0]!);
 }
 
 export function listLinks(socket: NetlinkSocket): readonly Link[] {

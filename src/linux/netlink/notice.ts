@@ -1,5 +1,6 @@
 /** What the kernel tells of changes over rtnetlink: which link each is about. */
 import { readCString, readI32, readU32 } from '../bytes.ts';
+import { AF_INET } from '../inet.ts';
 import { decodeAttributes } from './attribute.ts';
 import type { Message } from './message.ts';
 import { AF_BRIDGE, AF_UNSPEC } from '../headers.ts';
@@ -49,6 +50,10 @@ export function linkOfNotice({
 
 /** Whether a link is gone. A bridge tells of its family of a port that goes, before the link does. */
 export const isEndOfLink = ({ type, payload }: Message): boolean => type === RTM_DELLINK && payload[0] === AF_UNSPEC;
+
+/** Whether a link's settings of IPv4 are gone, which every link has until it leaves. */
+export const isEndOfSettings = ({ type, payload }: Message): boolean =>
+  type === RTM_DELNETCONF && payload[0] === AF_INET;
 
 /** The process that made a transaction of nftables, which this notice ends; undefined for the others. */
 export function processOfNotice({ type, payload }: Message): number | undefined {

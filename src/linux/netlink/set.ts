@@ -2,7 +2,7 @@
 import type { Family } from '../../core/firewall/rule.ts';
 import type { NftElementObject, NftValue } from '../../core/plan/object.ts';
 import { cString, packBig, readBig, readCString } from '../bytes.ts';
-import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../headers.ts';
+import { IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, LINK_NAME } from '../headers.ts';
 import { hostBytes } from '../inet.ts';
 import { type Attribute, decodeAttributes, encodeAttributes } from './attribute.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from './message.ts';
@@ -58,8 +58,6 @@ function protocolNumber(value: NftValue): number {
   if (number === undefined) throw new TypeError(`${value} is not a protocol`);
   return number;
 }
-
-const LINK_NAME = 16;
 
 function linkName(text: string): Uint8Array {
   const name = cString(text);

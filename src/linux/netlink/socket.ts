@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { concat, pack, readU16, u32 } from '../bytes.ts';
+import { concat, cString, pack, readU16, readU32, u32 } from '../bytes.ts';
 import * as ffi from '../ffi.ts';
 import type { NftRequest } from './nftables.ts';
 import {
@@ -14,9 +14,9 @@ import {
   type NetlinkError,
   refusalIn,
 } from './message.ts';
-import { AF_NETLINK, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, SO_RCVBUFFORCE } from '../headers.ts';
+import { AF_NETLINK, LINK_NAME, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_RAW, SOL_SOCKET, SO_RCVBUFFORCE } from '../headers.ts';
 
-const { EAGAIN, ENOBUFS } = constants.errno;
+const { EAGAIN, ENOBUFS, ENODEV } = constants.errno;
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
@@ -37,6 +37,8 @@ const RECEIVE_BUFFER = 1024 * 1024;
 /** A larger message needs more room than a socket has at first. */
 const SEND_BUFFER = 64 * 1024;
 const SO_SNDBUFFORCE = 32;
+const SIOCGIFINDEX = 0x8933;
+const IFREQ = 40;
 const NFNL_MSG_BATCH_BEGIN = 16;
 const NFNL_MSG_BATCH_END = 17;
 /** A struct nfgenmsg for nftables, which is number 10, in network byte order. */
@@ -90,6 +92,17 @@ export class NetlinkSocket {
   /** The beginning of a list, as much as one datagram holds, at a price that its length has no part in. Nothing else can be asked after it. */
   glance(type: number, ...payload: readonly Uint8Array[]): readonly Message[] {
     return this.#receive(this.#send(type, NLM_F_DUMP, concat(payload))).filter((message) => !endsAnswer(message));
+  }
+
+  /** The index of a link of the socket's namespace, without the kernel's lock of links. Throws SystemError ENODEV. */
+  indexOf(link: string): number {
+    const name = cString(link);
+    if (name.length > LINK_NAME) throw ffi.systemError('ioctl', ENODEV);
+    // struct ifreq: the name, and what is asked for.
+    const request = new Uint8Array(IFREQ);
+    request.set(name);
+    ffi.ioctl(this.#fd, SIOCGIFINDEX, request);
+    return readU32(request, LINK_NAME);
   }
 
   /**
@@ -207,6 +220,14 @@ function awaitReadable(fds: readonly number[]): readonly number[] {
   }
   return fds.filter((_, index) => readU16(entries, index * 8 + 6) !== 0);
 }
+
+/** Whether something waits to be taken from a socket. */
+export function hasWaiting(fd: number): boolean {
+  return ffi.tryRecv(fd, PEEKED, PEEKED.length, MSG_DONTWAIT | MSG_PEEK) !== -EAGAIN;
+}
+
+const PEEKED = new Uint8Array(1);
+const MSG_PEEK = 0x2;
 
 /** An ear for the kernel's multicast groups (a bit mask, group 1 is bit 0), in the thread's namespace. */
 export class NetlinkMonitor {

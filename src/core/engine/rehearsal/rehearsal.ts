@@ -28,6 +28,7 @@ export function rehearse(original: Context): Rehearsal {
     apply: async (asked) => void steps.push(...asked),
     observe: (scope) => original.kernel.observe(scope),
     watch: () => ({ close: () => undefined }),
+    heard: () => original.kernel.heard(),
     namespacePath: (sandbox) => original.kernel.namespacePath(sandbox),
     flushUdpConntrack: async () => 0,
     announce: async () => true,
