@@ -2,13 +2,13 @@
  * The lines of a journal: `<checksum> <json>\n`, the checksum being the first 16 hexadecimal digits
  * of the SHA-256 of the JSON's bytes.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 const DIGITS = 16;
 const NEWLINE = 0x0a;
 
 function checksum(json: string | Uint8Array): string {
-  return createHash('sha256').update(json).digest('hex').slice(0, DIGITS);
+  return hash('sha256', json).slice(0, DIGITS);
 }
 
 export function encodeLine(value: unknown): string {

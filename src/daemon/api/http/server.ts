@@ -120,8 +120,11 @@ export class ApiServer {
   #watch(connection: ServerResponse | Duplex): AbortController {
     const gone = new AbortController();
     this.#open.add(gone);
-    gone.signal.addEventListener('abort', () => this.#open.delete(gone));
-    connection.once('close', () => gone.abort());
+    connection.once('close', () => {
+      this.#open.delete(gone);
+      // After a whole answer nobody waits for it any more.
+      if (!connection.writableFinished) gone.abort();
+    });
     return gone;
   }
 
@@ -146,16 +149,19 @@ export class ApiServer {
     reply: Exclude<Reply, { kind: 'hijack' }>,
     gone: AbortSignal,
   ): Promise<void> {
-    for (const [name, value] of Object.entries({ ...this.#headers, ...reply.headers })) response.setHeader(name, value);
     if (reply.kind === 'body') {
-      response.statusCode = reply.status;
-      // What the client still sends is of no use to anybody.
-      if (!request.complete) response.setHeader('Connection', 'close');
-      if (reply.status !== 204 && reply.status !== 304)
-        response.setHeader('Content-Length', Buffer.byteLength(reply.body));
-      response.end(request.method === 'HEAD' ? '' : reply.body);
+      const { status, headers, body } = reply;
+      response.writeHead(status, {
+        ...this.#headers,
+        ...headers,
+        // What the client still sends is of no use to anybody.
+        ...(!request.complete && { Connection: 'close' }),
+        ...(status !== 204 && status !== 304 && { 'Content-Length': Buffer.byteLength(body) }),
+      });
+      response.end(request.method === 'HEAD' ? '' : body);
       return;
     }
+    response.writeHead(200, { ...this.#headers, ...reply.headers });
     // Clients wait for the head before they go on: docker run starts the container after it.
     response.flushHeaders();
     try {
