@@ -1,7 +1,6 @@
 import { ftruncateSync, writeSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { StoreState, type StoreNote } from '../../core/engine/store-state.ts';
 import type { Store, StoreContents, StoreEntry } from '../../core/engine/store.ts';
 import { DamagedLine, decodeLines, encodeLine } from './line.ts';
@@ -90,7 +89,6 @@ export class JournalStore implements Store {
     const begin = this.#state.nextIntent();
     await this.#append({ begin, intent, ...(entries && { entries }) });
     if (entries) {
-      // In a moment: whoever waits for this goes on first.
       const flushed = this.#flushed();
       // Told to who commits.
       flushed.catch(() => undefined);
