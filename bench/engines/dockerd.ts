@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { writeBusyboxArchive } from '../../scripts/images.ts';
-import { Api } from '../../test/support/api.ts';
+import { Client } from '../client.ts';
 import { Dockerd } from '../../test/support/dockerd.ts';
 import { run } from '../process.ts';
-import { CONNECTIONS, type Engine, type EngineOptions } from './engine.ts';
+import type { Engine, EngineOptions } from './engine.ts';
 import { answering } from './ready.ts';
 
 export async function openDockerd(name: string, { flags = [] }: EngineOptions = {}): Promise<Engine> {
@@ -20,7 +20,7 @@ export async function openDockerd(name: string, { flags = [] }: EngineOptions = 
   }
   return {
     name: 'dockerd',
-    api: new Api(dockerd.socket, CONNECTIONS),
+    api: new Client(dockerd.socket),
     directory: dockerd.directory,
     socket: dockerd.socket,
     netns: dockerd.netns,

@@ -1,5 +1,5 @@
 /** An engine with the Docker Engine API in a namespace of its own, with another machine wired to it. */
-import type { Api } from '../../test/support/api.ts';
+import type { Client } from '../client.ts';
 import type { Peer } from '../sheet.ts';
 
 export interface EngineOptions {
@@ -15,7 +15,7 @@ export const HOST_ADDRESS = '198.51.100.1';
 
 export interface Engine {
   readonly name: Peer;
-  readonly api: Api;
+  readonly api: Client;
   readonly directory: string;
   readonly socket: string;
   /** The namespaces that are the host and the other machine. */
@@ -28,6 +28,3 @@ export interface Engine {
   /** Removes all that there is, also containers, without asking the daemon. */
   close(): Promise<void>;
 }
-
-/** Requests that may be under way at once. */
-export const CONNECTIONS = 100;

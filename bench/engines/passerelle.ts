@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { writeBusyboxArchive } from '../../scripts/images.ts';
 import { Stage } from '../../scripts/stage.ts';
-import { Api } from '../../test/support/api.ts';
-import { CONNECTIONS, type Engine, type EngineOptions } from './engine.ts';
+import { Client } from '../client.ts';
+import type { Engine, EngineOptions } from './engine.ts';
 import { answering } from './ready.ts';
 
 export async function openPasserelle(
@@ -24,7 +24,7 @@ export async function openPasserelle(
   }
   return {
     name: backend,
-    api: new Api(stage.socket, CONNECTIONS),
+    api: new Client(stage.socket),
     directory: stage.directory,
     socket: stage.socket,
     netns: stage.host,

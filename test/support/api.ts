@@ -66,7 +66,8 @@ export class Api {
   }
 }
 
-function parsed(content: string): unknown {
+/** The JSON of a body, the text if it is none, undefined if there is nothing. */
+export function parsed(content: string): unknown {
   if (content === '') return undefined;
   try {
     return JSON.parse(content);

@@ -108,8 +108,9 @@ export class Allocator {
       : undefined;
   }
 
-  /** Reads the host's range of ephemeral ports. */
-  async refreshPorts(): Promise<void> {
+  /** Reads the host's range of ephemeral ports, which matters to who publishes some. */
+  async refreshPorts({ hostConfig }: ContainerRecord): Promise<void> {
+    if (!hostConfig.PublishAllPorts && Object.keys(hostConfig.PortBindings ?? {}).length === 0) return;
     this.#facts = { ...this.#facts, ephemeral: await this.#context.host.ephemeralPorts() };
   }
 

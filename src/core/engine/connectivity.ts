@@ -60,7 +60,7 @@ export class Connectivity {
   /** Makes the container's sandbox with its endpoints, all or nothing. */
   async open(container: ContainerRecord): Promise<void> {
     const { clock } = this.#context;
-    await this.#allocator.refreshPorts();
+    await this.#allocator.refreshPorts(container);
     const endpoints = await worded(container, () =>
       this.#change((draft) => {
         refuseForeignLinks(draft, container);
@@ -95,8 +95,8 @@ export class Connectivity {
   /** A container that does not run may have a place on a network that is to be made until it starts. */
   async connect(ref: string, containerId: string, settings: EndpointSettings): Promise<void> {
     const { clock } = this.#context;
-    await this.#allocator.refreshPorts();
     const asked = findContainer(this.#context.ledger, containerId);
+    await this.#allocator.refreshPorts(asked);
     const made = await worded(asked, () =>
       this.#change((draft) => {
         const container = findContainer(draft, containerId);
@@ -124,8 +124,8 @@ export class Connectivity {
   }
 
   async disconnect(ref: string, containerId: string, { force }: { readonly force: boolean }): Promise<void> {
-    await this.#allocator.refreshPorts();
     const before = findContainer(this.#context.ledger, containerId);
+    await this.#allocator.refreshPorts(before);
     const left = await worded(before, () =>
       this.#change((draft) => {
         const container = findContainer(draft, containerId);
