@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Host } from '../core/engine/host.ts';
@@ -20,10 +20,12 @@ export const machine: Host = {
     return { from: from!, to: to! };
   },
   async uniqueLocalDigits() {
-    const id = machineId();
-    return createHash('sha256').update(id.trim()).digest('hex').slice(0, 10);
+    // It stays as it is for the machine's life.
+    return (digits ??= hash('sha256', machineId().trim()).slice(0, 10));
   },
 };
+
+let digits: string | undefined;
 
 function machineId(): string {
   try {

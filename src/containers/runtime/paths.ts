@@ -33,21 +33,21 @@ export function containerPaths(dataRoot: string, runRoot: string, id: string): C
   const run = join(runRoot, 'containers', id);
   return {
     data,
-    log: join(data, 'container.log'),
-    exit: join(data, 'exit'),
-    upper: join(data, 'upper'),
-    work: join(data, 'work'),
-    root: join(data, 'root'),
-    shm: join(data, 'shm'),
+    log: `${data}/container.log`,
+    exit: `${data}/exit`,
+    upper: `${data}/upper`,
+    work: `${data}/work`,
+    root: `${data}/root`,
+    shm: `${data}/shm`,
     run,
-    config: join(run, 'config.json'),
-    runtimeLog: join(run, 'runtime.log'),
-    pid: join(run, 'pid'),
-    identity: join(run, 'identity'),
-    monitor: join(run, 'monitor'),
+    config: `${run}/config.json`,
+    runtimeLog: `${run}/runtime.log`,
+    pid: `${run}/pid`,
+    identity: `${run}/identity`,
+    monitor: `${run}/monitor`,
   };
 }
 
 export function etcPath(paths: ContainerPaths, file: EtcFile): string {
-  return join(paths.data, file);
+  return `${paths.data}/${file}`;
 }

@@ -1,6 +1,7 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -144,7 +145,7 @@ export class ConmonRuntime implements Runtime {
     try {
       const data = Buffer.from(content);
       writeSync(fd, data, 0, data.length, 0);
-      ftruncateSync(fd, data.length);
+      if (fstatSync(fd).size > data.length) ftruncateSync(fd, data.length);
     } finally {
       closeSync(fd);
     }

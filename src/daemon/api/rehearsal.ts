@@ -75,7 +75,7 @@ export function rehearseAll(
       const reply = await dispatch(router, method, `/v${printVersion(version)}${path}`, {
         headers: { 'content-type': 'application/json' },
         body: Readable.from(body === undefined ? [] : [Buffer.from(JSON.stringify(body))]),
-        gone,
+        gone: { signal: gone },
       }).catch(errorReply);
       answers.push(reply.kind === 'body' ? { status: reply.status, body: reply.body } : { status: 200, body: '' });
     }

@@ -33,6 +33,8 @@ const TIMEOUT = 10;
 const PATIENCE = 120;
 /** A dump's datagrams are at most 32 KiB. */
 const DATAGRAM = 64 * 1024;
+/** What is received, of whatever socket, until it is read: a buffer for each would cost more than most of what is asked. */
+const BUFFER = new Uint8Array(DATAGRAM);
 const RECEIVE_BUFFER = 1024 * 1024;
 /** A larger message needs more room than a socket has at first. */
 const SEND_BUFFER = 64 * 1024;
@@ -69,7 +71,6 @@ function open(protocol: number, groups: number, room = RECEIVE_BUFFER): number {
  */
 export class NetlinkSocket {
   readonly #fd: number;
-  readonly #buffer = new Uint8Array(DATAGRAM);
   #sequence = 0;
 
   constructor(protocol: number) {
@@ -128,10 +129,10 @@ export class NetlinkSocket {
   /** What the kernel has answered, without waiting for more. */
   *#received(): Iterable<Message> {
     for (;;) {
-      const length = ffi.tryRecv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT);
+      const length = ffi.tryRecv(this.#fd, BUFFER, DATAGRAM, MSG_DONTWAIT);
       if (length === -EAGAIN) return;
       if (length < 0) throw ffi.systemError('recv', -length);
-      yield* decodeMessages(this.#buffer.slice(0, length));
+      yield* decodeMessages(BUFFER.slice(0, length));
     }
   }
 
@@ -144,9 +145,9 @@ export class NetlinkSocket {
 
   /** The messages of one datagram; none of the rest of an answer that was given up after an error or a timeout. */
   #receive(sequence: number): readonly Message[] {
-    const length = ffi.recv(this.#fd, this.#buffer, DATAGRAM, MSG_TRUNC);
+    const length = ffi.recv(this.#fd, BUFFER, DATAGRAM, MSG_TRUNC);
     if (length > DATAGRAM) throw new Error(`a netlink answer of ${length} bytes does not fit ${DATAGRAM}`);
-    return decodeMessages(this.#buffer.slice(0, length)).filter((message) => message.sequence === sequence);
+    return decodeMessages(BUFFER.slice(0, length)).filter((message) => message.sequence === sequence);
   }
 
   #ask(type: number, flags: number, payload: Uint8Array) {
@@ -190,14 +191,13 @@ export function requestAside(
   ffi.sendAside(fd, bytes, () => ffi.close(fd));
   return () => {
     try {
-      const buffer = new Uint8Array(DATAGRAM);
       for (;;) {
         const ready = awaitReadable([monitor.fd, fd]);
         if (ready.length === 0) throw new Error(`the kernel did not answer within ${PATIENCE} s`);
         if (monitor.take().messages.some(isDone)) return;
         if (!ready.includes(fd)) continue;
-        const length = ffi.recv(fd, buffer, DATAGRAM, 0);
-        if (decodeMessages(buffer.subarray(0, length)).some(endsAnswer)) return;
+        const length = ffi.recv(fd, BUFFER, DATAGRAM, 0);
+        if (decodeMessages(BUFFER.subarray(0, length)).some(endsAnswer)) return;
       }
     } finally {
       monitor.close();
@@ -232,7 +232,6 @@ const MSG_PEEK = 0x2;
 /** An ear for the kernel's multicast groups (a bit mask, group 1 is bit 0), in the thread's namespace. */
 export class NetlinkMonitor {
   readonly #fd: number;
-  readonly #buffer = new Uint8Array(DATAGRAM);
 
   /** `room`: bytes that may wait to be taken. */
   constructor(protocol: number, groups: number, room = RECEIVE_BUFFER) {
@@ -253,14 +252,14 @@ export class NetlinkMonitor {
   /** The messages that have come since the last call, without waiting; more may have come than there is room for. */
   take(): { readonly messages: readonly Message[]; readonly lost: boolean } {
     const messages: Message[] = [];
-    const lost = this.#take((length) => messages.push(...decodeMessages(this.#buffer.slice(0, length))));
+    const lost = this.#take((length) => messages.push(...decodeMessages(BUFFER.slice(0, length))));
     return { messages, lost };
   }
 
   /** Gives the length of each datagram that is in the buffer; says whether some were lost. */
   #take(datagram: (length: number) => void): boolean {
     for (let lost = false; ;) {
-      const length = ffi.tryRecv(this.#fd, this.#buffer, DATAGRAM, MSG_DONTWAIT);
+      const length = ffi.tryRecv(this.#fd, BUFFER, DATAGRAM, MSG_DONTWAIT);
       if (length >= 0) datagram(length);
       else if (length === -EAGAIN) return lost;
       else if (length === -ENOBUFS) lost = true;

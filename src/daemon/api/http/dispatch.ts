@@ -13,7 +13,7 @@ export async function dispatch(
   router: Router,
   method: string,
   url: string,
-  rest: Pick<Call, 'headers' | 'body' | 'gone'>,
+  { headers, body, gone }: Pick<Call, 'headers' | 'body'> & { readonly gone: { readonly signal: AbortSignal } },
 ): Promise<Reply> {
   const [encoded = '', query = ''] = url.split(/\?(.*)/s, 2);
   const [, prefix, inner] = /^\/v(\d+\.\d+)(\/.*)$/.exec(encoded) ?? [];
@@ -25,7 +25,11 @@ export async function dispatch(
     version,
     params: found.params,
     query: new Query(new URLSearchParams(query)),
-    ...rest,
+    headers,
+    body,
+    get gone() {
+      return gone.signal;
+    },
   });
 }
 

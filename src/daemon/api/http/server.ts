@@ -5,6 +5,7 @@
 import { createServer, ServerResponse, STATUS_CODES, type IncomingMessage, type Server } from 'node:http';
 import { Readable, type Duplex, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { Departure } from './departure.ts';
 import { dispatch } from './dispatch.ts';
 import { errorReply, isRefusal, messageOf } from './errors.ts';
 import { pump } from './pump.ts';
@@ -33,8 +34,8 @@ export class ApiServer {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #servers: Server[] = [];
   readonly #running = new Set<Promise<void>>();
-  /** One for each request under way: aborted when its client goes away, or the server closes. */
-  readonly #open = new Set<AbortController>();
+  /** One for each request under way: it happens when its client goes away, or the server closes. */
+  readonly #open = new Set<Departure>();
   /** Connections that were taken over: Node's server knows them no more, and waits for them all the same. */
   readonly #taken = new Set<Writable>();
 
@@ -66,7 +67,7 @@ export class ApiServer {
   async close(grace = GRACE): Promise<void> {
     const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
     // Followers and conversations would go on for ever.
-    for (const gone of this.#open) gone.abort();
+    for (const gone of this.#open) gone.happen();
     for (const server of this.#servers) server.closeIdleConnections();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => (timer = setTimeout(resolve, grace)));
@@ -87,22 +88,22 @@ export class ApiServer {
 
   async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = this.#watch(response);
-    const reply = await this.#answer(request, request, gone.signal);
+    const reply = await this.#answer(request, request, gone);
     if (reply.kind === 'hijack') {
       const input = await takeOver(request, gone);
       request.socket.write(head(200, { 'Content-Type': reply.contentType }));
       await this.#converse(request, reply, { input, output: request.socket, gone: gone.signal });
     } else {
-      await this.#write(request, response, reply, gone.signal);
+      await this.#write(request, response, reply, gone);
     }
   }
 
   async #onUpgrade(request: IncomingMessage, socket: Duplex, rest: Buffer): Promise<void> {
     const gone = this.#watch(socket);
     // The close that follows says it to all who wait.
-    socket.on('error', () => gone.abort());
+    socket.on('error', () => gone.happen());
     const { body, after } = await upgradeBody(request, socket, rest);
-    const reply = await this.#answer(request, Readable.from([body]), gone.signal);
+    const reply = await this.#answer(request, Readable.from([body]), gone);
     if (reply.kind === 'hijack') {
       if (after.length > 0) socket.unshift(after);
       const headers = { 'Content-Type': reply.contentType, Connection: 'Upgrade', Upgrade: 'tcp' };
@@ -112,23 +113,23 @@ export class ApiServer {
       const response = new ServerResponse(request);
       response.shouldKeepAlive = false;
       response.assignSocket(socket as never);
-      await this.#write(request, response, reply, gone.signal);
+      await this.#write(request, response, reply, gone);
       socket.end();
     }
   }
 
-  #watch(connection: ServerResponse | Duplex): AbortController {
-    const gone = new AbortController();
+  #watch(connection: ServerResponse | Duplex): Departure {
+    const gone = new Departure();
     this.#open.add(gone);
     connection.once('close', () => {
       this.#open.delete(gone);
       // After a whole answer nobody waits for it any more.
-      if (!connection.writableFinished) gone.abort();
+      if (!connection.writableFinished) gone.happen();
     });
     return gone;
   }
 
-  async #answer(request: IncomingMessage, body: Readable, gone: AbortSignal): Promise<Reply> {
+  async #answer(request: IncomingMessage, body: Readable, gone: Departure): Promise<Reply> {
     const method = request.method ?? '';
     const url = request.url ?? '';
     try {
@@ -147,7 +148,7 @@ export class ApiServer {
     request: IncomingMessage,
     response: ServerResponse,
     reply: Exclude<Reply, { kind: 'hijack' }>,
-    gone: AbortSignal,
+    gone: Departure,
   ): Promise<void> {
     if (reply.kind === 'body') {
       const { status, headers, body } = reply;
@@ -165,7 +166,7 @@ export class ApiServer {
     // Clients wait for the head before they go on: docker run starts the container after it.
     response.flushHeaders();
     try {
-      await pump(reply.body, response, gone);
+      await pump(reply.body, response, gone.signal);
       response.end();
     } catch (error) {
       this.#log.error({ method: request.method, url: request.url, err: error }, 'an answer broke off');
@@ -216,14 +217,14 @@ function head(status: number, headers: Readonly<Record<string, string>>): string
  * body is only options, and Node's listeners are taken off the socket after it, since they would
  * parse the input as a next request and end the socket at a half-close.
  */
-async function takeOver(request: IncomingMessage, gone: AbortController): Promise<Readable> {
+async function takeOver(request: IncomingMessage, gone: Departure): Promise<Readable> {
   const { socket } = request;
   const chunked = request.headers['transfer-encoding'] !== undefined;
   if (!chunked) await finished(request.resume(), { writable: false });
   const ofNode = chunked ? ['end', 'drain', 'timeout'] : ['data', 'end', 'close', 'drain', 'error', 'timeout'];
   for (const event of ofNode) socket.removeAllListeners(event);
-  socket.once('close', () => gone.abort());
-  socket.on('error', () => gone.abort());
+  socket.once('close', () => gone.happen());
+  socket.on('error', () => gone.happen());
   return chunked ? request : socket;
 }
 
