@@ -9,7 +9,7 @@ test('a start and a connect are announced three times, a second apart', async ()
   const world = await World.start();
   await world.network('net', { enableIPv6: true });
   await world.run('web');
-  await world.settle();
+  await world.pass(0);
   const [first] = world.kernel.announced;
   expect(first).toMatchObject({ link: 'eth0', addresses: ['172.17.0.2'] });
   expect(first!.port).toMatch(/^veth/);
@@ -42,7 +42,7 @@ test('a place that is gone is announced no more', async () => {
   const world = await World.start();
   await world.network('net');
   await world.run('web', { network: 'net' });
-  await world.settle();
+  await world.pass(0);
   await world.engine.networks.disconnect('net', 'web');
   await world.pass(5000);
   expect(world.kernel.announced).toHaveLength(1);

@@ -9,6 +9,12 @@ import type { Context } from './context.ts';
 const AGAIN = 20;
 const ATTEMPTS = 100;
 
+/** What is still to be done. */
+interface Rest {
+  readonly left: number;
+  readonly attempts: number;
+}
+
 export class Announcer {
   readonly #context: Context;
   readonly #timers = new Map<string, { cancel(): void }>();
@@ -17,13 +23,13 @@ export class Announcer {
     this.#context = context;
   }
 
-  /** Nobody waits for it: a place that goes meanwhile is told no more. */
+  /** In a moment, as nobody waits for it: a place that goes meanwhile is told no more. */
   begin(endpoints: readonly EndpointRecord[]): void {
     for (const endpoint of endpoints) {
       const network = this.#context.ledger.network.get(endpoint.networkId);
       if (!network || !endpoint.interfaceName || isLayer3(network)) continue;
       const { count, interval } = parseAnnouncement(network.options);
-      if (count > 0) void this.#announce(endpoint.id, interval, { left: count, attempts: ATTEMPTS });
+      if (count > 0) this.#schedule(endpoint.id, interval, { left: count, attempts: ATTEMPTS }, 0);
     }
   }
 
@@ -31,11 +37,12 @@ export class Announcer {
     for (const timer of this.#timers.values()) timer.cancel();
   }
 
-  async #announce(
-    id: string,
-    interval: number,
-    { left, attempts }: { readonly left: number; readonly attempts: number },
-  ): Promise<void> {
+  #schedule(id: string, interval: number, rest: Rest, delay: number): void {
+    const announce = (): void => void this.#announce(id, interval, rest);
+    this.#timers.set(id, this.#context.clock.after(delay, announce));
+  }
+
+  async #announce(id: string, interval: number, { left, attempts }: Rest): Promise<void> {
     const { ledger, kernel, log } = this.#context;
     this.#timers.delete(id);
     const endpoint = ledger.endpoint.get(id);
@@ -45,11 +52,7 @@ export class Announcer {
     try {
       const isSent = await kernel.announce({ namespace, link, port, addresses });
       const next = isSent ? { left: left - 1, attempts } : { left, attempts: attempts - 1 };
-      if (next.left > 0 && next.attempts > 0) {
-        const again = (): void => void this.#announce(id, interval, next);
-        const timer = this.#context.clock.after(isSent ? interval : AGAIN, again);
-        this.#timers.set(id, timer);
-      }
+      if (next.left > 0 && next.attempts > 0) this.#schedule(id, interval, next, isSent ? interval : AGAIN);
     } catch (error) {
       // A link that is gone is on its way out of the records too.
       const isGone = (error as { readonly code?: string }).code === 'ENODEV';

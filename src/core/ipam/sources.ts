@@ -31,8 +31,16 @@ export interface ParsedSource {
   readonly size: number;
 }
 
-/** Throws invalid, naming the entry. */
-export function parseSource({ base, size }: PoolSource): ParsedSource {
+const parsed = new WeakMap<PoolSource, ParsedSource>();
+
+/** Parses each once. Throws invalid, naming the entry. */
+export function parseSource(source: PoolSource): ParsedSource {
+  let result = parsed.get(source);
+  if (!result) parsed.set(source, (result = parse(source)));
+  return result;
+}
+
+function parse({ base, size }: PoolSource): ParsedSource {
   const prefix = parsePrefix(base);
   if (!prefix) throw new EngineError('invalid', `invalid base pool "${base}": it should be a network in CIDR notation`);
   const longest = prefix.address.version === 4 ? 32 : 128;
