@@ -11,7 +11,7 @@ export const connecting: Work = {
       await createNetwork(engine, 'second');
       await runContainer(engine, 'guest');
     }
-    await bench.rounds(engines, bench.quick ? 5 : 11, async (engine, note) => {
+    await bench.rounds(engines, bench.quick ? 5 : 41, async (engine, note) => {
       note('connect', 'ms', await timed(() => connect(engine, 'second', 'guest')));
       note('disconnect', 'ms', await timed(() => disconnect(engine, 'second', 'guest')));
     });

@@ -6,7 +6,7 @@ export const network: Work = {
   about: 'A bridge network is created and removed through the API.',
   quick: true,
   async run(bench) {
-    await bench.rounds(await bench.engines(), bench.quick ? 5 : 11, async (engine, note) => {
+    await bench.rounds(await bench.engines(), bench.quick ? 5 : 41, async (engine, note) => {
       note('network create', 'ms', await timed(() => createNetwork(engine, 'bench')));
       note('network remove', 'ms', await timed(() => removeNetwork(engine, 'bench')));
     });
