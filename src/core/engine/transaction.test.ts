@@ -138,6 +138,31 @@ test('a name server comes while the kernel works on what is not its sandbox; whi
   expect(held()).toEqual([]);
 });
 
+test('links are made while many ports are bound, rules when all are; one that is taken leaves neither', async () => {
+  const { kernel, sockets, transactions, links } = world();
+  const ports = Array.from({ length: 20 }, (_, index) => add({ ...listener, port: 81 + index }));
+  const chain: Desired = { kind: 'chain', family: 'ip', table: 'filter', name: 'OURS', ...REASON };
+  const seen: unknown[] = [];
+  const apply = kernel.apply.bind(kernel);
+  kernel.apply = async (steps) => {
+    seen.push(
+      steps.map(({ op, object }) => `${op} ${object.kind}`),
+      sockets.held().length,
+    );
+    return apply(steps);
+  };
+  await transactions.apply([...ports, add(bridge), add(chain)]);
+  expect(seen).toEqual([['add link'], 0, ['add chain'], 20]);
+  await transactions.apply([...ports, add(bridge), add(chain)].map(({ object }) => ({ op: 'remove', object }) as Step));
+  seen.length = 0;
+  sockets.occupy({ protocol: 'tcp', address: '0.0.0.0', port: 100 });
+  const refused = transactions.apply([...ports, add(bridge), add(chain)]);
+  await expect(refused).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  expect(seen).toEqual([['add link'], 0, ['remove link'], 0]);
+  expect(await links()).toEqual(['lo']);
+  expect(sockets.held()).toEqual([]);
+});
+
 test('what cannot be taken back is told with what had failed', async () => {
   const { kernel, sockets, transactions } = world();
   sockets.fail(() => true, 'no sockets');

@@ -3,6 +3,7 @@
  * do the steps, note the result. Changes run one at a time, each for as long as its kernel
  * transaction takes.
  */
+import { isFirewall } from '../firewall/layout.ts';
 import { bare } from '../plan/bare.ts';
 import { type HostObject, isSocket, type KernelObject, type SocketObject } from '../plan/object.ts';
 import { undo, type Step } from '../plan/step.ts';
@@ -151,13 +152,13 @@ export class Transactions {
 
   /**
    * Does steps: consecutive ones of one port go to it together, and both ports work at the same time where
-   * neither needs what the other does; if a later group or `then` fails, the groups that were done are taken
-   * back, last first.
+   * neither needs what the other does (see `stages`); if a later group or `then` fails, the groups that were done
+   * are taken back, last first.
    */
   async apply(steps: readonly Step[], then?: () => Promise<void>): Promise<void> {
     const done: Group[] = [];
     try {
-      for (const stage of stages(groups(steps))) {
+      for (const stage of stages(steps)) {
         const results = await Promise.allSettled(stage.map((group) => this.#applyGroup(group)));
         done.push(...stage.filter((_, index) => results[index]!.status === 'fulfilled'));
         const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
@@ -183,31 +184,43 @@ export class Transactions {
 }
 
 type Group =
-  | { readonly port: 'kernel'; readonly steps: Step<KernelObject>[] }
+  | { readonly port: 'kernel'; readonly steps: Step<KernelObject>[]; readonly areRules: boolean }
   | { readonly port: 'sockets'; readonly steps: Step<SocketObject>[] };
 
-function groups(steps: readonly Step[]): Group[] {
-  const result: Group[] = [];
-  for (const step of steps) {
-    const port = isSocket(step.object) ? 'sockets' : 'kernel';
+/** To bind so many ports takes longer than to hand the kernel's work over in two parts. */
+const MANY_PORTS = 20;
+
+/** The groups of consecutive steps of one port, each with those that are done together with it. */
+function stages(steps: readonly Step[]): Group[][] {
+  const ports = steps.filter(({ op, object }) => op === 'add' && object.kind === 'listener').length;
+  const bindsMany = ports >= MANY_PORTS;
+  const result: Group[][] = [];
+  for (const group of groups(steps, bindsMany)) {
     const last = result.at(-1);
-    if (last?.port === port) last.steps.push(step as never);
-    else result.push({ port, steps: [step] } as Group);
+    const before = last?.length === 1 ? last[0]! : undefined;
+    // Name servers come while the kernel works on what is not their sandbox.
+    if (before?.port === 'kernel' && group.port === 'sockets' && !needs(group.steps, before.steps)) last!.push(group);
+    // What nobody notices is made while many ports are bound. The kernel's comes first: binding leaves it no turn.
+    else if (bindsMany && before?.port === 'sockets' && group.port === 'kernel' && !group.areRules)
+      last!.unshift(group);
+    else result.push([group]);
   }
   return result;
 }
 
-/** The groups that are done together, in their order: name servers join the kernel's work on what is not their sandbox. */
-function stages(all: readonly Group[]): Group[][] {
-  const result: Group[][] = [];
-  for (const group of all) {
+/** `isApart`: whether rules are in groups of their own. */
+function groups(steps: readonly Step[], isApart: boolean): Group[] {
+  const result: Group[] = [];
+  for (const step of steps) {
+    const { object } = step;
+    const areRules = isFirewall(object);
+    const group: Group = isSocket(object)
+      ? { port: 'sockets', steps: [step as Step<SocketObject>] }
+      : { port: 'kernel', steps: [step as Step<KernelObject>], areRules };
     const last = result.at(-1);
-    const before = last?.length === 1 ? last[0] : undefined;
-    if (last && before?.port === 'kernel' && group.port === 'sockets' && !needs(group.steps, before.steps)) {
-      last.push(group);
-    } else {
-      result.push([group]);
-    }
+    const isSame = last?.port === group.port && !(isApart && last.port === 'kernel' && last.areRules !== areRules);
+    if (isSame) last.steps.push(step as never);
+    else result.push(group);
   }
   return result;
 }

@@ -1,20 +1,16 @@
 import { printRule } from '../firewall/print.ts';
-import type { HostObject, NftElementObject, RuleObject } from './object.ts';
+import type { HostObject, NftElementObject } from './object.ts';
 
-/** Rules' keys, whose printing costs, as they were asked for once. */
-const ruleKeys = new WeakMap<RuleObject, string>();
+/** Keys as they were asked for once: an object's is asked for several times on its way to a step. */
+const keys = new WeakMap<HostObject, string>();
 
 /**
  * What an object is, whatever its other properties: two objects of one key can't be told apart by
  * the kernel. Only of rules may there be several, where several records call for the same one.
  */
 export function key(object: HostObject): string {
-  if (object.kind !== 'rule') return keyOf(object);
-  let its = ruleKeys.get(object);
-  if (its === undefined) {
-    its = keyOf(object);
-    ruleKeys.set(object, its);
-  }
+  let its = keys.get(object);
+  if (its === undefined) keys.set(object, (its = keyOf(object)));
   return its;
 }
 
