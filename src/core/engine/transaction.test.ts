@@ -153,7 +153,7 @@ test('links are made while many ports are bound, rules when all are; one that is
   };
   await transactions.apply([...ports, add(bridge), add(chain)]);
   expect(seen).toEqual([['add link'], 0, ['add chain'], 20]);
-  await transactions.apply([...ports, add(bridge), add(chain)].map(({ object }) => ({ op: 'remove', object }) as Step));
+  await transactions.apply([...ports, add(bridge), add(chain)].map(({ object }) => ({ op: 'remove', object })));
   seen.length = 0;
   sockets.occupy({ protocol: 'tcp', address: '0.0.0.0', port: 100 });
   const refused = transactions.apply([...ports, add(bridge), add(chain)]);
