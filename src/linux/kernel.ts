@@ -5,7 +5,7 @@ import { bareStep } from '../core/plan/bare.ts';
 import type { KernelObject, Namespace } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
 import { namespaceFolder } from './namespaces.ts';
-import { hasWaiting } from './netlink/socket.ts';
+import { readable } from './netlink/socket.ts';
 import { type Answer, Hearing, type Request, type Settings, type Task } from './protocol.ts';
 
 export interface LinuxKernelOptions {
@@ -32,7 +32,7 @@ export class LinuxKernel implements Kernel {
   /** Those who listen, by the number of the watch that the worker has of their namespace. */
   readonly #watches = new Map<number, Set<(change: Notice) => void>>();
   readonly #numbers = new Map<Namespace, number>();
-  /** The sockets that the worker listens to for each watch, which come with its first answer. */
+  /** The sockets that the worker listens to for the host's watch. A sandbox's come and go with it. */
   readonly #ears = new Map<number, readonly number[]>();
   readonly #hearing = new Int32Array(new SharedArrayBuffer(8));
   #notices = 0;
@@ -67,8 +67,10 @@ export class LinuxKernel implements Kernel {
     const watch = this.#numbers.get(namespace) ?? (this.#requests += 1);
     const listeners = this.#watches.get(watch) ?? new Set();
     if (listeners.size === 0) {
-      const asked = this.#ask({ task: 'watch', watch, namespace });
-      asked.then((ears) => this.#watches.has(watch) && this.#ears.set(watch, ears as readonly number[])).catch(ignore);
+      const keep = (ears: unknown): void => {
+        if (namespace === 'host' && this.#watches.has(watch)) this.#ears.set(watch, ears as readonly number[]);
+      };
+      this.#ask({ task: 'watch', watch, namespace }).then(keep, ignore);
     }
     this.#numbers.set(namespace, watch);
     this.#watches.set(watch, listeners.add(listener));
@@ -92,7 +94,7 @@ export class LinuxKernel implements Kernel {
   #hasHeard(): boolean {
     for (const watch of this.#watches.keys()) {
       const ears = this.#ears.get(watch);
-      if (!ears || ears.some((ear) => hasWaiting(ear))) return false;
+      if (!ears || readable(ears, 0).length > 0) return false;
     }
     // In this order: what the worker took before was on its way then, or is counted.
     return (

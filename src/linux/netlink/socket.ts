@@ -192,7 +192,7 @@ export function requestAside(
   return () => {
     try {
       for (;;) {
-        const ready = awaitReadable([monitor.fd, fd]);
+        const ready = readable([monitor.fd, fd], PATIENCE * 1000);
         if (ready.length === 0) throw new Error(`the kernel did not answer within ${PATIENCE} s`);
         if (monitor.take().messages.some(isDone)) return;
         if (!ready.includes(fd)) continue;
@@ -207,27 +207,19 @@ export function requestAside(
 
 const POLLIN = 1;
 
-/** Those of the descriptors that can be read from; none after PATIENCE. */
-function awaitReadable(fds: readonly number[]): readonly number[] {
+/** Those of the descriptors that can be read from, be it an error; none after `timeout` (ms). */
+export function readable(fds: readonly number[], timeout: number): readonly number[] {
   // struct pollfd: the descriptor, what is waited for, what has come.
   const entries = concat(fds.map((fd) => pack([fd, 'u32'], [POLLIN, 'u16'], [0, 'u16'])));
   try {
-    ffi.poll(entries, fds.length, PATIENCE * 1000);
+    ffi.poll(entries, fds.length, timeout);
   } catch (error) {
     // A signal came, to a profiler for example.
-    if (error instanceof ffi.SystemError && error.code === 'EINTR') return awaitReadable(fds);
+    if (error instanceof ffi.SystemError && error.code === 'EINTR') return readable(fds, timeout);
     throw error;
   }
   return fds.filter((_, index) => readU16(entries, index * 8 + 6) !== 0);
 }
-
-/** Whether something waits to be taken from a socket. */
-export function hasWaiting(fd: number): boolean {
-  return ffi.tryRecv(fd, PEEKED, PEEKED.length, MSG_DONTWAIT | MSG_PEEK) !== -EAGAIN;
-}
-
-const PEEKED = new Uint8Array(1);
-const MSG_PEEK = 0x2;
 
 /** An ear for the kernel's multicast groups (a bit mask, group 1 is bit 0), in the thread's namespace. */
 export class NetlinkMonitor {
