@@ -33,7 +33,7 @@ const TIMEOUT = 10;
 const PATIENCE = 120;
 /** A dump's datagrams are at most 32 KiB. */
 const DATAGRAM = 64 * 1024;
-/** What is received, of whatever socket, until it is read: a buffer for each would cost more than most of what is asked. */
+/** What is received, of whatever socket, until it is read: one of each socket's own would be fresh memory each time. */
 const BUFFER = new Uint8Array(DATAGRAM);
 const RECEIVE_BUFFER = 1024 * 1024;
 /** A larger message needs more room than a socket has at first. */

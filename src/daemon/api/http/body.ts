@@ -23,7 +23,7 @@ export async function readJson(call: Pick<Call, 'body' | 'headers'>): Promise<un
   return value;
 }
 
-/** By events: an iterator over the stream takes as long again as the rest of reading a small body. */
+/** By events: an iterator over the stream is more work than a small body is. */
 function readText(body: Readable): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
