@@ -127,6 +127,8 @@ export class Allocator {
       sequence: this.nextSequence(),
       random: clock.hex(4),
       networks: [...draft.network.values()],
+      named: (name) => draft.network.where('name', name),
+      onBridge: (name) => draft.network.where('bridge', name),
       sources: this.#sources,
       cursor: this.#context.ledger.given.pools,
       moveCursor: (pools) => this.#give({ pools }),

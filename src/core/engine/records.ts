@@ -87,8 +87,11 @@ class DraftTable<T extends Row> implements Table<T> {
     return this.changed.has(id) ? this.changed.get(id) : this.#base.get(id);
   }
 
-  *values(): Iterable<T> {
-    if (this.changed.size === 0) return yield* this.#base.values();
+  values(): Iterable<T> {
+    return this.changed.size === 0 ? this.#base.values() : this.#merged();
+  }
+
+  *#merged(): Iterable<T> {
     for (const row of this.#base.values()) if (!this.changed.has(row.id)) yield row;
     for (const row of this.changed.values()) if (row) yield row;
   }
@@ -121,7 +124,7 @@ export type RecordKind = keyof Rows;
 export type Records = { readonly [K in RecordKind]: Table<Rows[K]> };
 
 const KEYS: { readonly [K in RecordKind]: Keys<Rows[K]> } = {
-  network: { name: (network) => network.name },
+  network: { name: (network) => network.name, bridge: ({ bridge }) => bridge?.name ?? '' },
   container: { name: (container) => container.name },
   sandbox: { container: (sandbox) => sandbox.containerId },
   endpoint: {

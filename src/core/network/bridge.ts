@@ -106,13 +106,12 @@ function gatewayMode(options: Labels, label: string, internal: boolean): Gateway
   return mode as GatewayMode;
 }
 
-/** Two networks cannot have one bridge. */
-export function refuseSharedBridge(id: string, { name }: BridgeSettings, networks: readonly NetworkRecord[]): void {
-  for (const other of networks) {
-    if (other.bridge?.name !== name) continue;
-    throw new EngineError(
-      'forbidden',
-      `cannot create network ${id} (${name}): conflicts with network ${other.id} (${name}): networks have same bridge name`,
-    );
-  }
+/** Two networks cannot have one bridge: `others` have one of that name. */
+export function refuseSharedBridge(id: string, { name }: BridgeSettings, others: readonly NetworkRecord[]): void {
+  const [other] = others;
+  if (!other) return;
+  throw new EngineError(
+    'forbidden',
+    `cannot create network ${id} (${name}): conflicts with network ${other.id} (${name}): networks have same bridge name`,
+  );
 }

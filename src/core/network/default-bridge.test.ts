@@ -90,6 +90,8 @@ test('a network is made from its own request, and from no other', () => {
     sequence: 1,
     random: '01020304',
     networks: [],
+    named: () => [],
+    onBridge: () => [],
     sources: DEFAULT_SOURCES,
     cursor: FIRST_POOLS,
     moveCursor: () => undefined,

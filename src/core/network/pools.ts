@@ -28,7 +28,8 @@ export function resolvePools(
   context: PoolContext,
   several = false,
 ): readonly Pool[] {
-  const taken = context.networks.flatMap(subnetsOf);
+  const taken: Prefix[] = [];
+  for (const network of context.networks) taken.push(...subnetsOf(network));
   let { cursor } = context;
   return versions.flatMap((version) => {
     const wanted: readonly (RequestedPool | undefined)[] = requested.filter((pool) => pool.version === version);

@@ -34,6 +34,8 @@ const context = (more: Partial<NetworkContext> = {}): NetworkContext => ({
   sequence: 7,
   random: '83ff201b',
   networks: [],
+  named: (wanted) => (more.networks ?? []).filter(({ name }) => name === wanted),
+  onBridge: (wanted) => (more.networks ?? []).filter(({ bridge }) => bridge?.name === wanted),
   sources: DEFAULT_SOURCES,
   cursor: FIRST_POOLS,
   moveCursor: () => undefined,

@@ -16,6 +16,10 @@ export { isPredefined, predefinedRequests } from './predefined.ts';
 
 /** What a request is resolved against. */
 export interface NetworkContext extends PoolContext {
+  /** Those of `networks` that have that name. */
+  readonly named: (name: string) => readonly NetworkRecord[];
+  /** Those of `networks` whose bridge has that name. */
+  readonly onBridge: (name: string) => readonly NetworkRecord[];
   readonly id: string;
   readonly created: string;
   readonly sequence: number;
@@ -42,7 +46,7 @@ export function resolveNetwork(request: NetworkRequest, context: NetworkContext)
   refuseName(request.name, context);
   refuseScope(request);
   if (request.configOnly) return configOnly(request, context);
-  const asked = request.configFrom ? configured(request, context.networks) : withDefaults(request, context);
+  const asked = request.configFrom ? configured(request, context) : withDefaults(request, context);
   refuseDriver(asked.driver, context);
   refuseIpamDriver(asked.ipam?.driver);
   const enableIPv4 = asked.enableIPv4 ?? booleanOption(asked.options, ENABLE_IPV4) ?? true;
@@ -58,21 +62,19 @@ export function resolveNetwork(request: NetworkRequest, context: NetworkContext)
   parseAnnouncement(asked.options);
   if (asked.driver === 'bridge') {
     const bridge = parseBridge(asked.options, { ...context, internal: asked.internal });
-    refuseSharedBridge(context.id, bridge, context.networks);
+    refuseSharedBridge(context.id, bridge, context.onBridge(bridge.name));
     return { ...network, bridge };
   }
   const parent = parseParent(asked.driver, asked.options, context);
   return { ...network, parent, internal: asked.internal || parent.made?.kind === 'dummy' };
 }
 
-function refuseName(name: string, { networks, predefined = false }: NetworkContext): void {
+function refuseName(name: string, { named, predefined = false }: NetworkContext): void {
   if (isPredefined(name) && !predefined) {
     throw new EngineError('forbidden', `operation is not permitted on predefined ${name} network `);
   }
   checkNetworkName(name);
-  for (const network of networks) {
-    if (network.name === name) throw new EngineError('conflict', `network with name ${name} already exists`);
-  }
+  if (named(name).length > 0) throw new EngineError('conflict', `network with name ${name} already exists`);
 }
 
 function refuseScope({ scope, ingress }: NetworkRequest): void {
@@ -123,8 +125,8 @@ function configOnly(request: NetworkRequest, context: NetworkContext): NetworkRe
 }
 
 /** The request with what the configuration network says in its place. */
-function configured(request: NetworkRequest, networks: readonly NetworkRecord[]): NetworkRequest {
-  const config = networks.find(({ configOnly, name }) => configOnly && name === request.configFrom);
+function configured(request: NetworkRequest, { named }: NetworkContext): NetworkRequest {
+  const config = named(request.configFrom).find(({ configOnly }) => configOnly);
   if (!config) throw new EngineError('not-found', `configuration network "${request.configFrom}" does not exist`);
   if (Object.keys(request.options).length > 0) {
     throw new EngineError(
