@@ -27,15 +27,20 @@ export interface Own {
   readonly hasRules: boolean;
 }
 
-export function ownIn(namespace: Namespace, steps: readonly Step<KernelObject>[]): Own {
+/** `areDone`: whether the steps were done, and not refused and taken back. */
+export function ownIn(namespace: Namespace, steps: readonly Step<KernelObject>[], areDone: boolean): Own {
   const objects = steps.flatMap((step) => (step.op === 'change' ? [step.object, step.before] : [step.object]));
   return {
     links: new Set(objects.flatMap((object) => linksOf(object, namespace))),
-    removed: steps.flatMap(({ op, object }) =>
-      op === 'remove' && object.kind === 'link' && object.namespace === namespace ? [object.name] : [],
-    ),
+    removed: areDone ? steps.flatMap((step) => removedBy(step, namespace)) : [],
     hasRules: namespace === 'host' && objects.some(({ kind }) => kind === 'rule' || kind === 'chain'),
   };
+}
+
+/** Somebody else's bridge stays, and so does a loopback link. */
+function removedBy({ op, object }: Step<KernelObject>, namespace: Namespace): readonly string[] {
+  if (op !== 'remove' || object.kind !== 'link' || object.namespace !== namespace) return [];
+  return object.type === 'loopback' || (object.type === 'bridge' && object.foreign) ? [] : [object.name];
 }
 
 /** The links of the namespace that are told of when that object comes, changes or goes. */

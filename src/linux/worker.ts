@@ -46,11 +46,14 @@ const answer = (message: Answer) => port.postMessage(message);
 const thread = Number(basename(readlinkSync('/proc/thread-self')));
 const isOwn = (process: number): boolean => process === thread || iptables.isOwn(process);
 
-/** `steps`: what was done since the last call. */
-function listen(steps: readonly Step<KernelObject>[] = []): void {
+/** `steps`: what was done since the last call, or refused and taken back. */
+function listen(steps: readonly Step<KernelObject>[] = [], areDone = true): void {
   Atomics.store(settings.hearing, Hearing.listening, 1);
   for (const [watch, listener] of watches) {
-    const notice = listener.changed(namespaces, steps.length > 0 ? ownIn(listener.namespace, steps) : undefined);
+    const notice = listener.changed(
+      namespaces,
+      steps.length > 0 ? ownIn(listener.namespace, steps, areDone) : undefined,
+    );
     if (!notice) continue;
     Atomics.add(settings.hearing, Hearing.sent, 1);
     answer({ watch, notice });
@@ -106,15 +109,17 @@ port.on('message', (request: Request) => {
   const steps = request.task === 'apply' ? (JSON.parse(request.steps) as Step<KernelObject>[]) : [];
   // What changed until now was somebody else's doing.
   if (steps.length > 0) listen();
+  let areDone = false;
   try {
     answer({ id: request.id, value: perform(request, steps) });
     // With the port the last thing goes that keeps the thread.
     if (request.task === 'close') port.close();
+    areDone = true;
   } catch (error) {
     const { message, code = '' } = error as Error & { readonly code?: string };
     const refused = error instanceof KernelError ? error.step : undefined;
     const step = steps.findIndex((candidate) => candidate === refused);
     answer({ id: request.id, refusal: { message, code, step } });
   }
-  if (steps.length > 0) listen(steps);
+  if (steps.length > 0) listen(steps, areDone);
 });

@@ -304,6 +304,30 @@ describe('as other tools see it', () => {
     watch.close();
   });
 
+  test('a link that only was to be removed is nobody’s but the one’s who removes it then', async () => {
+    const foreign: Notice[] = [];
+    const [bridge] = ENDPOINT as readonly Extract<KernelObject, { type: 'bridge' }>[];
+    const theirs = { ...bridge!, name: 'br-theirs', foreign: true } as const;
+    onHost('ip', 'link', 'add', 'br-theirs', 'type', 'bridge');
+    const watch = kernel.watch('host', (notice) => void (notice.foreign && foreign.push(notice)));
+    await kernel.apply([step('add', bridge!), step('add', theirs)]);
+    await kernel.apply([step('remove', theirs)]);
+    // The first step is refused, so that the second is never done.
+    const refused = kernel.apply([step('add', { ...GATEWAY, link: 'missing' }), step('remove', bridge!)]);
+    await expect(refused).rejects.toThrow('No such device');
+    await pause(500);
+    for (const link of ['br-theirs', 'br-c']) {
+      // One that is down tells of nothing but its end.
+      onHost('ip', 'link', 'set', link, 'down');
+      await kernel.heard();
+      foreign.length = 0;
+      onHost('ip', 'link', 'delete', link);
+      await kernel.heard();
+      expect(foreign.some(({ links }) => links.includes(link))).toBe(true);
+    }
+    watch.close();
+  });
+
   test('UDP flows are forgotten by the address and port that they were sent to', async () => {
     const flows = [
       ['udp', '192.0.2.1', '192.0.2.9', '53'],
