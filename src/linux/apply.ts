@@ -6,8 +6,8 @@ import type { Step } from '../core/plan/step.ts';
 import { isNftStep } from '../core/firewall/nftables/transaction.ts';
 import type { FirewallStep } from '../core/firewall/restore.ts';
 import { applyFirewall } from './firewall.ts';
+import type { RuleHandles } from './handles.ts';
 import type { Iptables } from './iptables.ts';
-import type { Jumps } from './jumps.ts';
 import type { Namespaces } from './namespaces.ts';
 import { addObject, beginLinkRemoval, changeObject, type PlainObject, removeObject, type Undo } from './objects.ts';
 import { applyTables, type TableTools } from './tables.ts';
@@ -24,7 +24,7 @@ export interface Host {
   readonly namespaces: Namespaces;
   readonly tables: TableTools;
   readonly iptables: Iptables;
-  readonly jumps: Jumps;
+  readonly handles: RuleHandles;
 }
 
 const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
@@ -36,7 +36,10 @@ const isFirewall = (step: Step<KernelObject>): step is FirewallStep =>
  * firewall's steps go on. What fails is taken back with all before it, and thrown as a KernelError; what cannot be
  * taken back is told in its message.
  */
-export function applySteps({ namespaces, tables, iptables, jumps }: Host, steps: readonly Step<KernelObject>[]): void {
+export function applySteps(
+  { namespaces, tables, iptables, handles }: Host,
+  steps: readonly Step<KernelObject>[],
+): void {
   const undos: Done[] = [];
   const ending: { readonly step: PlainStep; readonly wait: () => Undo }[] = [];
   const awaitEnds = () => {
@@ -47,7 +50,7 @@ export function applySteps({ namespaces, tables, iptables, jumps }: Host, steps:
       const step = steps[at]!;
       if (isFirewall(step)) {
         const batch = beginning(steps.slice(at), isFirewall);
-        undos.push({ step, undo: applyFirewall({ iptables, jumps }, batch) });
+        undos.push({ step, undo: applyFirewall({ iptables, handles }, batch) });
         at += batch.length;
       } else if (isNftStep(step)) {
         const batch = beginning(steps.slice(at), isNftStep);

@@ -7,8 +7,10 @@ import type { Family } from '../core/firewall/rule.ts';
 import { key } from '../core/plan/key.ts';
 import type { ChainObject, RuleObject } from '../core/plan/object.ts';
 import { undo } from '../core/plan/step.ts';
+import { sameObject } from '../core/plan/compare.ts';
 import type { Iptables } from './iptables.ts';
-import type { Jumps } from './jumps.ts';
+import type { RuleHandles } from './handles.ts';
+import type { RuleHandle } from './netlink/ruleset.ts';
 import type { Undo } from './objects.ts';
 
 type FirewallObject = ChainObject | RuleObject;
@@ -21,10 +23,10 @@ const LISTING_LIMIT = 256 * 1024 * 1024;
  * The chains and rules of the host, foreign ones too, each rule with its place in its chain as the
  * position. What the parser cannot read is left out; a family without its tools has none.
  */
-export function observeFirewall(scope: Scope): readonly FirewallObject[] {
+export function observeFirewall(handles: RuleHandles, scope: Scope): readonly FirewallObject[] {
   const wanted = (kind: FirewallObject['kind']) => scope.kinds?.includes(kind) ?? true;
   if (!wanted('chain') && !wanted('rule')) return [];
-  return FAMILIES.flatMap(list).filter(({ kind }) => wanted(kind));
+  return FAMILIES.flatMap((family) => handles.listed(family, () => list(family))).filter(({ kind }) => wanted(kind));
 }
 
 function list(family: Family): readonly FirewallObject[] {
@@ -50,7 +52,7 @@ const isMissing = (error: NodeJS.ErrnoException | undefined): boolean => error?.
 /** What rules are written with. */
 export interface Tools {
   readonly iptables: Iptables;
-  readonly jumps: Jumps;
+  readonly handles: RuleHandles;
 }
 
 /**
@@ -79,7 +81,7 @@ export function applyFirewall(tools: Tools, steps: readonly FirewallStep[]): Und
 
 /** Does one family's part of the steps and adds to `done` what the kernel has taken, also if it throws. */
 function applyFamily(
-  { iptables, jumps }: Tools,
+  { iptables, handles }: Tools,
   family: Family,
   steps: readonly FirewallStep[],
   done: FirewallStep[],
@@ -87,14 +89,22 @@ function applyFamily(
   let rest: readonly FirewallStep[] = steps.filter(
     ({ object }) => (object.kind === 'rule' ? object.rule : object).family === family,
   );
-  const moved = jumps.movedBy(rest, family);
+  if (rest.length === 0) return;
+  handles.begin();
+  if (removeRules(handles, rest)) {
+    done.push(...rest);
+    return;
+  }
+  const former = formerHandles(handles, rest);
   for (let looked = false; ; looked = true) {
-    const script = restoreScripts(rest, (step) => moved.has(step))[0];
+    const script = restoreScripts(rest, (step) => former.has(step))[0];
     if (!script) return;
     const failure = iptables.restore(family, script.text);
+    handles.remember(script.commands, (process) => iptables.isOwn(process));
     const committed = failure ? script.committedBefore(failure.line) : rest;
     done.push(...committed);
-    moved.finish(committed);
+    if (!handles.delete(committed.flatMap((step) => former.get(step) ?? [])))
+      throw new KernelError('others change too many rules at the same time: try again', committed[0], 'EAGAIN');
     if (!failure) return;
     rest = rest.filter((step) => !committed.includes(step));
     const refused = script.stepAt(failure.line);
@@ -107,6 +117,34 @@ function applyFamily(
     }
     rest = there;
   }
+}
+
+/** Removes rules without iptables, if that is all that is to be done, and all their handles are known; says whether it did. */
+function removeRules(handles: RuleHandles, steps: readonly FirewallStep[]): boolean {
+  const rules: RuleHandle[] = [];
+  for (const { op, object } of steps) {
+    const rule = op === 'remove' && object.kind === 'rule' ? handles.handleOf(object) : undefined;
+    if (!rule) return false;
+    rules.push(rule);
+  }
+  return handles.delete(rules);
+}
+
+/**
+ * Of the jumps at the head of a chain that are put before what comes there now, as Docker's layout wants it of the
+ * ones to DOCKER-USER and to the isolation: those that are written a second time, and the former ones then deleted.
+ * In between both are there, which no packet can tell.
+ */
+function formerHandles(handles: RuleHandles, steps: readonly FirewallStep[]): ReadonlyMap<FirewallStep, RuleHandle> {
+  const former = new Map<FirewallStep, RuleHandle>();
+  for (const step of steps) {
+    if (step.op !== 'change' || step.object.kind !== 'rule' || !sameObject(step.before, step.object)) continue;
+    const { rule, position } = step.object;
+    if (rule.target.kind !== 'jump' || rule.matches.length > 0 || position.section === 'tail') continue;
+    const handle = handles.handleOf(step.object);
+    if (handle) former.set(step, handle);
+  }
+  return former;
 }
 
 /** The step to blame where the tool names the line of its table's end: iptables on nftables looks for chains then. */

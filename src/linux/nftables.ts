@@ -74,15 +74,6 @@ function load(): Library {
 export class Nftables {
   #context: Context = null;
 
-  /** Whether there is anything to converse with. */
-  get isInstalled(): boolean {
-    try {
-      return Boolean((library ??= load()));
-    } catch {
-      return false;
-    }
-  }
-
   /** Does the commands as one transaction, all or none. Returns the answers to `list` commands. Throws NftError. */
   run(commands: readonly NftCommand[]): readonly NftCommand[] {
     const { failed, output, error } = this.#run(commands, false);

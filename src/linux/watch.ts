@@ -4,7 +4,8 @@ import type { Step } from '../core/plan/step.ts';
 import type { Namespaces } from './namespaces.ts';
 import { decodeLink, type Link, listLinks, portMode } from './netlink/link.ts';
 import type { Message } from './netlink/message.ts';
-import { isDeed, isEndOfLink, isLink, isPort, isSetting, linkOfNotice, processOfNotice } from './netlink/notice.ts';
+import { isDeed, isEndOfLink, isLink, isPort, isSetting, linkOfNotice } from './netlink/notice.ts';
+import { generationIn } from './netlink/ruleset.ts';
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkMonitor } from './netlink/socket.ts';
 
 const groups = (...numbers: readonly number[]): number =>
@@ -132,7 +133,7 @@ export class Watch {
   }
 
   #rulesOf({ messages, lost }: Heard, own: Own | undefined): { readonly changed: boolean; readonly foreign: boolean } {
-    const processes = messages.flatMap((message) => processOfNotice(message) ?? []);
+    const processes = messages.flatMap((message) => generationIn(message)?.process ?? []);
     const tellsNobody = own?.hasRules === true && processes.length === 0;
     return {
       changed: lost || messages.length > 0 || tellsNobody,

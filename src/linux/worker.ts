@@ -12,8 +12,8 @@ import type { Step } from '../core/plan/step.ts';
 import { applySteps } from './apply.ts';
 import { Elements } from './elements.ts';
 import { observeFirewall } from './firewall.ts';
+import { RuleHandles } from './handles.ts';
 import { Iptables } from './iptables.ts';
-import { Jumps } from './jumps.ts';
 import { enterNamespace } from './namespace.ts';
 import { Namespaces } from './namespaces.ts';
 import { flushUdp } from './netlink/conntrack.ts';
@@ -36,7 +36,7 @@ const namespaces = new Namespaces(settings.folder);
 const nft = new Nftables();
 const elements = new Elements();
 const iptables = new Iptables();
-const jumps = new Jumps(nft);
+const handles = new RuleHandles();
 const watches = new Map<number, Watch>();
 const timer = setInterval(() => listen(), WATCH_INTERVAL);
 
@@ -49,6 +49,7 @@ const isOwn = (process: number): boolean => process === thread || iptables.isOwn
 /** `steps`: what was done since the last call, or refused and taken back. */
 function listen(steps: readonly Step<KernelObject>[] = [], areDone = true): void {
   Atomics.store(settings.hearing, Hearing.listening, 1);
+  handles.listen();
   for (const [watch, listener] of watches) {
     const notice = listener.changed(
       namespaces,
@@ -64,13 +65,13 @@ function listen(steps: readonly Step<KernelObject>[] = [], areDone = true): void
 function perform(request: Request, steps: readonly Step<KernelObject>[]): unknown {
   switch (request.task) {
     case 'apply':
-      return applySteps({ namespaces, tables: { nft, elements }, iptables, jumps }, steps);
+      return applySteps({ namespaces, tables: { nft, elements }, iptables, handles }, steps);
     case 'observe':
       // Whoever observes has heard of all that changed before.
       listen();
       return [
         ...observeObjects(namespaces, request.scope),
-        ...observeFirewall(request.scope),
+        ...observeFirewall(handles, request.scope),
         ...observeTables(nft, request.scope),
       ];
     case 'flush': {
@@ -100,7 +101,7 @@ function perform(request: Request, steps: readonly Step<KernelObject>[]): unknow
       nft.close();
       elements.close();
       iptables.close();
-      jumps.close();
+      handles.close();
       return namespaces.close();
   }
 }

@@ -23,6 +23,7 @@ export type Command = { readonly table: Table; readonly step: FirewallStep } & (
 
 export interface RestoreScript {
   readonly family: Family;
+  readonly commands: readonly Command[];
   /** Ends in a line feed. */
   readonly text: string;
   /** The step that a line of the text is there for; lines count from 1, as in iptables-restore's errors. */
@@ -123,6 +124,7 @@ function script(family: Family, commands: readonly Command[]): RestoreScript {
   write('COMMIT');
   return {
     family,
+    commands,
     text: lines.map((line) => `${line}\n`).join(''),
     stepAt: (line) => steps[line - 1],
     committedBefore: (line) => {

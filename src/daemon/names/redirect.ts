@@ -3,8 +3,7 @@ import { packBig } from '../../linux/bytes.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../linux/headers.ts';
 import { hostBytes } from '../../linux/inet.ts';
 import { isNamespace, withNamespace } from '../../linux/namespace.ts';
-import type { Chain } from '../../linux/netlink/chain.ts';
-import type { NftRequest } from '../../linux/netlink/nftables.ts';
+import type { Chain, NftRequest } from '../../linux/netlink/nftables.ts';
 import {
   addRule,
   deleteTable,

@@ -6,7 +6,6 @@ import type { Message } from './message.ts';
 import { AF_BRIDGE, AF_UNSPEC } from '../headers.ts';
 import {
   IFLA_IFNAME,
-  NFGENMSG,
   RTA_OIF,
   RTM_DELADDR,
   RTM_DELLINK,
@@ -19,9 +18,6 @@ import {
 const RTM_NEWNETCONF = 80;
 const RTM_DELNETCONF = 81;
 const NETCONFA_IFINDEX = 1;
-/** NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWGEN */
-const NFT_NEWGEN = (10 << 8) | 15;
-const NFTA_GEN_PROC_PID = 2;
 
 /** The index of the link that a notice is about, and its name where it is told; undefined: of none, or of several. */
 export function linkOfNotice({
@@ -54,13 +50,6 @@ export const isEndOfLink = ({ type, payload }: Message): boolean => type === RTM
 /** Whether a link's settings of IPv4 are gone, which every link has until it leaves. */
 export const isEndOfSettings = ({ type, payload }: Message): boolean =>
   type === RTM_DELNETCONF && payload[0] === AF_INET;
-
-/** The process that made a transaction of nftables, which this notice ends; undefined for the others. */
-export function processOfNotice({ type, payload }: Message): number | undefined {
-  if (type !== NFT_NEWGEN) return undefined;
-  const pid = decodeAttributes(payload.subarray(NFGENMSG)).get(NFTA_GEN_PROC_PID);
-  return pid && new DataView(pid.buffer, pid.byteOffset).getUint32(0);
-}
 
 /** Whether it tells of something that is there now: a new link, or one whose settings may have changed. */
 export const isLink = ({ type }: Message): boolean => type === RTM_NEWLINK;

@@ -1,25 +1,31 @@
-/** Tables, chains and rules of nftables that are made without its library: few, and always the same. */
+/** Tables, chains and rules of nftables that come and go without its library. */
 import type { Family } from '../../core/firewall/rule.ts';
-import { cString, packBig } from '../bytes.ts';
+import { concat, cString, packBig } from '../bytes.ts';
 import type { Attribute } from './attribute.ts';
-import type { Chain } from './chain.ts';
 import { NLM_F_APPEND, NLM_F_CREATE } from './message.ts';
-import { NFTA_LIST_ELEM, type NftRequest, nftRequest, valueAttribute } from './nftables.ts';
+import {
+  type Chain,
+  NFT_MSG_DELRULE,
+  NFT_MSG_DELTABLE,
+  NFT_MSG_NEWRULE,
+  NFTA_LIST_ELEM,
+  NFTA_RULE_CHAIN,
+  NFTA_RULE_HANDLE,
+  NFTA_RULE_TABLE,
+  NFTA_TABLE_NAME,
+  type NftRequest,
+  nftRequest,
+  valueAttribute,
+} from './nftables.ts';
 
 const NFT_MSG_NEWTABLE = 0;
-const NFT_MSG_DELTABLE = 2;
 const NFT_MSG_NEWCHAIN = 3;
-const NFT_MSG_NEWRULE = 6;
-const NFT_MSG_DELRULE = 8;
-const NFTA_TABLE_NAME = 1;
 const NFTA_CHAIN_TABLE = 1;
 const NFTA_CHAIN_NAME = 3;
 const NFTA_CHAIN_HOOK = 4;
 const NFTA_CHAIN_TYPE = 7;
 const NFTA_HOOK_HOOKNUM = 1;
 const NFTA_HOOK_PRIORITY = 2;
-const NFTA_RULE_TABLE = 1;
-const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_EXPRESSIONS = 4;
 const NFTA_EXPR_NAME = 1;
 const NFTA_EXPR_DATA = 2;
@@ -77,6 +83,14 @@ export const flushChain = ({ family, table, name }: Chain): NftRequest =>
   nftRequest(NFT_MSG_DELRULE, 0, family, [
     [NFTA_RULE_TABLE, cString(table)],
     [NFTA_RULE_CHAIN, cString(name)],
+  ]);
+
+/** Deletes one rule of a chain, which must be there; the kernel gives each a handle, a whole number. */
+export const deleteRule = ({ family, table, name }: Chain, handle: number): NftRequest =>
+  nftRequest(NFT_MSG_DELRULE, 0, family, [
+    [NFTA_RULE_TABLE, cString(table)],
+    [NFTA_RULE_CHAIN, cString(name)],
+    [NFTA_RULE_HANDLE, concat([packBig(0, 4), packBig(handle, 4)])],
   ]);
 
 /** A part of a rule, by the kernel's name for it. */

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
-import { concat, cString, pack, readU16, readU32, u32 } from '../bytes.ts';
+import { concat, cString, pack, packBig, readU16, readU32, u32 } from '../bytes.ts';
 import * as ffi from '../ffi.ts';
+import { type Attribute, encodeAttributes } from './attribute.ts';
 import type { NftRequest } from './nftables.ts';
 import {
   decodeMessages,
@@ -43,6 +44,7 @@ const SIOCGIFINDEX = 0x8933;
 const IFREQ = 40;
 const NFNL_MSG_BATCH_BEGIN = 16;
 const NFNL_MSG_BATCH_END = 17;
+const NFNL_BATCH_GENID = 1;
 /** A struct nfgenmsg for nftables, which is number 10, in network byte order. */
 const BATCH_HEADER = Uint8Array.of(0, 0, 0, 10);
 /** How often a dump is begun again because what it lists changed meanwhile. */
@@ -90,11 +92,6 @@ export class NetlinkSocket {
     }
   }
 
-  /** The beginning of a list, as much as one datagram holds, at a price that its length has no part in. Nothing else can be asked after it. */
-  glance(type: number, ...payload: readonly Uint8Array[]): readonly Message[] {
-    return this.#receive(this.#send(type, NLM_F_DUMP, concat(payload))).filter((message) => !endsAnswer(message));
-  }
-
   /** The index of a link of the socket's namespace, without the kernel's lock of links. Throws SystemError ENODEV. */
   indexOf(link: string): number {
     const name = cString(link);
@@ -108,12 +105,17 @@ export class NetlinkSocket {
 
   /**
    * Sends messages to netfilter as one transaction: all or nothing. Gives the refused ones, by their index; -1 for
-   * what is refused of the whole.
+   * what is refused of the whole, as it is if nftables is at another `generation` than the one that is given.
    */
-  transact(requests: readonly NftRequest[]): readonly { readonly index: number; readonly error: NetlinkError }[] {
+  transact(
+    requests: readonly NftRequest[],
+    generation?: number,
+  ): readonly { readonly index: number; readonly error: NetlinkError }[] {
     const first = this.#sequence + 1;
-    const bounds = (type: number): NftRequest => ({ type, flags: 0, payload: BATCH_HEADER });
-    const batch = [bounds(NFNL_MSG_BATCH_BEGIN), ...requests, bounds(NFNL_MSG_BATCH_END)].map((request) =>
+    const condition: Attribute[] = generation === undefined ? [] : [[NFNL_BATCH_GENID, packBig(generation, 4)]];
+    const begin = { type: NFNL_MSG_BATCH_BEGIN, flags: 0, payload: encodeAttributes(condition, BATCH_HEADER) };
+    const end = { type: NFNL_MSG_BATCH_END, flags: 0, payload: BATCH_HEADER };
+    const batch = [begin, ...requests, end].map((request) =>
       encodeMessage({ ...request, flags: request.flags | NLM_F_REQUEST, sequence: (this.#sequence += 1) }),
     );
     const bytes = concat(batch);
