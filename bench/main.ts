@@ -9,6 +9,7 @@ import { CHARTS, drawChart } from './chart.ts';
 import { openDockerd } from './engines/dockerd.ts';
 import type { Engine, EngineOptions } from './engines/engine.ts';
 import { openPasserelle } from './engines/passerelle.ts';
+import { atRest } from './engines/ready.ts';
 import { describeMachine } from './machine.ts';
 import { removeNamespaces } from './process.ts';
 import { printMarkdown, printText } from './report.ts';
@@ -61,6 +62,7 @@ async function open(engines: Engine[], peers: readonly Peer[], settings?: Engine
     const engine = await (peer === 'dockerd' ? openDockerd(name, settings) : openPasserelle(name, peer, settings));
     engines.push(engine);
   }
+  await Promise.all(engines.map(({ pid }) => atRest(pid)));
   return engines;
 }
 

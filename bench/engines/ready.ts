@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -22,4 +23,24 @@ function answers(socketPath: string): Promise<boolean> {
       resolve(response.statusCode === 200);
     }).on('error', () => resolve(false));
   });
+}
+
+/** What a daemon that rests uses at most, of a processor's time in ticks of 10 ms, in so many ms. */
+const REST = { ticks: 5, within: 1000 };
+
+/** Resolves when a daemon has done what it does after its start of its own accord; after a while in any case. */
+export async function atRest(pid: number): Promise<void> {
+  const begun = performance.now();
+  for (let before = await ticksOf(pid); performance.now() - begun < PATIENCE;) {
+    await sleep(REST.within);
+    const now = await ticksOf(pid);
+    if (now - before <= REST.ticks) return;
+    before = now;
+  }
+}
+
+/** Of all its threads, in user and in kernel mode. */
+async function ticksOf(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/.*\) /s, '').split(' ');
+  return Number(fields[11]) + Number(fields[12]);
 }

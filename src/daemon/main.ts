@@ -95,23 +95,26 @@ export class Daemon {
 async function open(config: DaemonConfig, build: Build, log: Logger, closing: Closing): Promise<void> {
   const endpoints = config.hosts.map(parseHost);
   const told = { info: (text: string) => log.info(text), warn: (text: string) => log.warn(text) };
-  const { ports, services, gather, live, connect } = await openWorld(config, build, told, (what, close) =>
-    closing.add(what, close),
-  );
+  const world = await openWorld(config, build, told, (what, close) => closing.add(what, close));
+  const { ports, gather, live, connect, practiceGround } = world;
   const settings = engineSettings(config);
   const engine = await startEngine({ ...ports, log: told }, settings, connect);
   closing.add('the engine', () => engine.close());
   const { images, volumes, clock } = ports;
   const { version } = build;
   const snapshots = new HostSnapshots({ engine, settings, version, clock, names: engine.directory, gather });
-  await serve(
-    { engine, images, volumes, ...services, snapshots, live: live(snapshots), clock },
-    endpoints,
-    config,
-    build,
-    log,
-    closing,
+  const services = { engine, images, volumes, ...world.services, snapshots, live: live(snapshots), clock };
+  const api = await serve(services, endpoints, config, build, log, closing);
+  if (!practiceGround) return;
+  const stopping = new AbortController();
+  const practising = { services, settings, version, quiet: () => api.quiet, stopping: stopping.signal };
+  const practised = practise(practiceGround, practising).catch((error: unknown) =>
+    log.warn({ err: error }, 'the common changes could not be practised: the first real ones take longer'),
   );
+  closing.add('the practice', () => {
+    stopping.abort();
+    return practised;
+  });
 }
 
 /** Only the world that is asked for is loaded: a model has to start where there is no Linux. */
@@ -132,7 +135,7 @@ async function serve(
   { version }: Build,
   log: Logger,
   closing: Closing,
-): Promise<void> {
+): Promise<ApiServer> {
   const api = new ApiServer({ router: apiRouter(services), version, log });
   closing.add('the API', () => api.close());
   for (const endpoint of endpoints) {
@@ -144,14 +147,7 @@ async function serve(
     await listen(api.server(), endpoint, group);
   }
   log.info({ hosts, pid: process.pid }, 'API listening');
-  const stopping = new AbortController();
-  const practised = practise(services, stopping.signal).catch((error: unknown) =>
-    log.warn({ err: error }, 'the common changes could not be rehearsed; the first real ones take longer'),
-  );
-  closing.add('the practice', () => {
-    stopping.abort();
-    return practised;
-  });
+  return api;
 }
 
 function engineSettings(config: DaemonConfig): EngineSettings {

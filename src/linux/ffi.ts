@@ -42,6 +42,12 @@ const execveFunction = libc.func('int execve(const char *path, const char **argu
   arguments_: readonly (string | null)[],
   environment: readonly (string | null)[],
 ) => number;
+const mallocTrim = libc.func('int malloc_trim(size_t pad)') as (pad: number) => number;
+/** Gives the system back what the C library keeps of memory that was freed. */
+export function trimMemory(): void {
+  mallocTrim(0);
+}
+
 /** Runs another program in this process. Returns only if it fails: false. */
 export function execve(path: string, words: readonly string[], environment: NodeJS.ProcessEnv): false {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);

@@ -3,8 +3,8 @@ import { constants } from 'node:os';
 import { randomInt } from 'node:crypto';
 import { pack, readBe16, readI32, u32 } from './bytes.ts';
 import * as ffi from './ffi.ts';
-import { AF_INET, AF_INET6, type AddressFamily, familyOf, hostBytes, printHost } from './inet.ts';
-import { socketAddress } from './socket.ts';
+import { AF_INET, AF_INET6, type AddressFamily, familyOf, hostBytes } from './inet.ts';
+import { boundTo, socketAddress } from './socket.ts';
 import {
   IPPROTO_ICMPV6,
   MSG_DONTWAIT,
@@ -158,13 +158,4 @@ function sourceFor(destination: string): string | undefined {
   } finally {
     ffi.close(fd);
   }
-}
-
-/** The address and port of a socket. */
-function boundTo(fd: number): { readonly address: string; readonly port: number } {
-  const bytes = new Uint8Array(28);
-  const length = new Uint32Array([bytes.length]);
-  ffi.getsockname(fd, bytes, length);
-  const host = length[0] === 16 ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
-  return { address: printHost(host), port: readBe16(bytes, 2) };
 }

@@ -4,10 +4,6 @@ import type { Namespace } from '../core/plan/object.ts';
 
 /** What the worker is started with. */
 export interface Settings {
-  /** The folder of the sandboxes' namespaces. */
-  readonly folder: string;
-  /** The path of the namespace that is `host`; undefined: the process's own. */
-  readonly host: string | undefined;
   /** Says how far the worker has told what it heard: see `Hearing`. */
   readonly hearing: Int32Array;
 }
@@ -33,7 +29,17 @@ export type Task =
   | { readonly task: 'unwatch'; readonly watch: number }
   | { readonly task: 'close' };
 
-export type Request = Task & { readonly id: number };
+/** What comes first of a ground, and has no answer. */
+export interface Opening {
+  readonly task: 'open';
+  /** Of the sandboxes' namespaces. */
+  readonly folder: string;
+  /** The path of the namespace that is `host`; undefined: the process's own. */
+  readonly host: string | undefined;
+}
+
+/** `ground`: the number of the host that it is about. */
+export type Request = (Opening | (Task & { readonly id: number })) & { readonly ground: number };
 
 /** An error as it crosses between threads. `step` is the refused step's index. */
 export interface Refusal {
@@ -43,6 +49,8 @@ export interface Refusal {
 }
 
 export type Answer =
+  /** The request of that number is done, and has no value. */
+  | number
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly refusal: Refusal }
   /** Something changed in the namespace of that watch. */

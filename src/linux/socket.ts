@@ -3,9 +3,9 @@
  * fd, and to be bound before the call returns. All are non-blocking and close on exec.
  */
 import { constants } from 'node:os';
-import { concat, pack, readU16, u32 } from './bytes.ts';
+import { concat, pack, readBe16, readU16, u32 } from './bytes.ts';
 import * as ffi from './ffi.ts';
-import { AF_INET6, familyOf, hostBytes } from './inet.ts';
+import { AF_INET6, familyOf, hostBytes, printHost } from './inet.ts';
 import {
   SOCK_CLOEXEC,
   SOCK_DGRAM,
@@ -26,6 +26,8 @@ const TCP_NODELAY = 1;
 const TCP_KEEPIDLE = 4;
 const TCP_KEEPINTVL = 5;
 const IPV6_V6ONLY = 26;
+const SOCKADDR_IN = 16;
+const SOCKADDR_IN6 = 28;
 /** Connections that may wait to be accepted; cut by the kernel to net.core.somaxconn. Node's own default wins where it listens on the fd. */
 const BACKLOG = 4096;
 /** Bytes: room for a burst while this thread is busy elsewhere. */
@@ -87,6 +89,15 @@ export function openUdp(address: string, port: number): number {
     ffi.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, u32(RECEIVE_BUFFER), 4);
     ffi.bind(fd, bytes, bytes.length);
   });
+}
+
+/** The address and port that a socket is bound to. */
+export function boundTo(fd: number): { readonly address: string; readonly port: number } {
+  const bytes = new Uint8Array(SOCKADDR_IN6);
+  const length = new Uint32Array([SOCKADDR_IN6]);
+  ffi.getsockname(fd, bytes, length);
+  const host = length[0] === SOCKADDR_IN ? bytes.subarray(4, 8) : bytes.subarray(8, 24);
+  return { address: printHost(host), port: readBe16(bytes, 2) };
 }
 
 /** A TCP connection under way from the thread's namespace: its fd, for `new net.Socket({ fd })`, which learns of its failure. */

@@ -6,115 +6,97 @@ import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { KernelError } from '../core/engine/kernel.ts';
-import { announce } from './announce.ts';
 import type { KernelObject } from '../core/plan/object.ts';
 import type { Step } from '../core/plan/step.ts';
-import { applySteps } from './apply.ts';
-import { Elements } from './elements.ts';
-import { observeFirewall } from './firewall.ts';
-import { RuleHandles } from './handles.ts';
-import { Iptables } from './iptables.ts';
-import { enterNamespace } from './namespace.ts';
-import { Namespaces } from './namespaces.ts';
-import { flushUdp } from './netlink/conntrack.ts';
-import { Nftables } from './nftables.ts';
-import { NETLINK_NETFILTER, NetlinkSocket } from './netlink/socket.ts';
-import { observeObjects } from './observe.ts';
-import { type Answer, Hearing, type Request, type Settings } from './protocol.ts';
-import { observeTables } from './tables.ts';
-import { ownIn, Watch } from './watch.ts';
+import { Ground } from './ground.ts';
+import { withNamespace } from './namespace.ts';
+import { type Answer, Hearing, type Opening, type Request, type Settings } from './protocol.ts';
 
-/** How often the watches are asked (ms). netlink sockets cannot be polled by Node. */
-const WATCH_INTERVAL = 200;
+/** How often is looked for what the kernel has told (ms). netlink sockets cannot be polled by Node. */
+const LISTEN_INTERVAL = 200;
+
+/** As nftables names who makes a transaction: by thread. */
+const THREAD = Number(basename(readlinkSync('/proc/thread-self')));
+
+/** A ground, and the thread's way to it. */
+interface Place {
+  readonly ground: Ground;
+  /** The path of the namespace that is its host; undefined: the thread's own. */
+  readonly host: string | undefined;
+}
 
 const port = parentPort!;
-const settings = workerData as Settings;
-// The thread's own namespace is the host, and so is that of the processes that it starts.
-if (settings.host !== undefined) enterNamespace(settings.host);
-
-const namespaces = new Namespaces(settings.folder);
-const nft = new Nftables();
-const elements = new Elements();
-const iptables = new Iptables();
-const handles = new RuleHandles();
-const watches = new Map<number, Watch>();
-const timer = setInterval(() => listen(), WATCH_INTERVAL);
+const { hearing } = workerData as Settings;
+const places = new Map<number, Place>();
+const timer = setInterval(() => {
+  for (const place of places.values()) listen(place);
+}, LISTEN_INTERVAL);
 
 const answer = (message: Answer) => port.postMessage(message);
 
-/** As nftables names who makes a transaction: by thread. */
-const thread = Number(basename(readlinkSync('/proc/thread-self')));
-const isOwn = (process: number): boolean => process === thread || iptables.isOwn(process);
-
 /** `steps`: what was done since the last call, or refused and taken back. */
-function listen(steps: readonly Step<KernelObject>[] = [], areDone = true): void {
-  Atomics.store(settings.hearing, Hearing.listening, 1);
-  handles.listen();
-  for (const [watch, listener] of watches) {
-    const notice = listener.changed(
-      namespaces,
-      steps.length > 0 ? ownIn(listener.namespace, steps, areDone) : undefined,
-    );
-    if (!notice) continue;
-    Atomics.add(settings.hearing, Hearing.sent, 1);
-    answer({ watch, notice });
-  }
-  Atomics.store(settings.hearing, Hearing.listening, 0);
+function listen({ ground }: Place, steps?: readonly Step<KernelObject>[], areDone?: boolean): void {
+  Atomics.store(hearing, Hearing.listening, 1);
+  ground.listen(steps, areDone);
+  Atomics.store(hearing, Hearing.listening, 0);
 }
 
-function perform(request: Request, steps: readonly Step<KernelObject>[]): unknown {
+function tell(watch: number, notice: Extract<Answer, { watch: number }>['notice']): void {
+  Atomics.add(hearing, Hearing.sent, 1);
+  answer({ watch, notice });
+}
+
+type Asked = Exclude<Request, Opening>;
+
+function perform(request: Asked, place: Place, steps: readonly Step<KernelObject>[]): unknown {
+  if (request.task !== 'close') {
+    const run = () => performInside(request, place, steps);
+    return place.host === undefined ? run() : withNamespace(place.host, run);
+  }
+  places.delete(request.ground);
+  return place.ground.close();
+}
+
+function performInside(
+  request: Exclude<Asked, { task: 'close' }>,
+  place: Place,
+  steps: readonly Step<KernelObject>[],
+): unknown {
+  const { ground } = place;
   switch (request.task) {
     case 'apply':
-      return applySteps({ namespaces, tables: { nft, elements }, iptables, handles }, steps);
+      return ground.apply(steps);
     case 'observe':
       // Whoever observes has heard of all that changed before.
-      listen();
-      return [
-        ...observeObjects(namespaces, request.scope),
-        ...observeFirewall(handles, request.scope),
-        ...observeTables(nft, request.scope),
-      ];
-    case 'flush': {
-      const socket = new NetlinkSocket(NETLINK_NETFILTER);
-      try {
-        return flushUdp(socket, request.address, request.port);
-      } finally {
-        socket.close();
-      }
-    }
+      listen(place);
+      return ground.observe(request.scope);
+    case 'flush':
+      return ground.flush(request.address, request.port);
     case 'announce':
-      return announce(namespaces, request.presence);
-    case 'watch': {
-      const watch = new Watch(request.namespace, isOwn);
-      watches.set(request.watch, watch);
-      watch.changed(namespaces);
-      return watch.ears;
-    }
+      return ground.announce(request.presence);
+    case 'watch':
+      return ground.watch(request.watch, request.namespace);
     case 'hear':
-      return listen();
+      return listen(place);
     case 'unwatch':
-      watches.get(request.watch)?.close();
-      return void watches.delete(request.watch);
-    case 'close':
-      clearInterval(timer);
-      for (const watch of watches.values()) watch.close();
-      nft.close();
-      elements.close();
-      iptables.close();
-      handles.close();
-      return namespaces.close();
+      return ground.unwatch(request.watch);
   }
 }
 
 port.on('message', (request: Request) => {
+  if (request.task === 'open') {
+    const { ground, folder, host } = request;
+    places.set(ground, { ground: new Ground(folder, (thread) => thread === THREAD, tell), host });
+    return;
+  }
+  const place = places.get(request.ground)!;
   const steps = request.task === 'apply' ? (JSON.parse(request.steps) as Step<KernelObject>[]) : [];
   // What changed until now was somebody else's doing.
-  if (steps.length > 0) listen();
+  if (steps.length > 0) listen(place);
   let areDone = false;
   try {
-    answer({ id: request.id, value: perform(request, steps) });
-    // With the port the last thing goes that keeps the thread.
-    if (request.task === 'close') port.close();
+    const value = perform(request, place, steps);
+    answer(value === undefined ? request.id : { id: request.id, value });
     areDone = true;
   } catch (error) {
     const { message, code = '' } = error as Error & { readonly code?: string };
@@ -122,5 +104,9 @@ port.on('message', (request: Request) => {
     const step = steps.findIndex((candidate) => candidate === refused);
     answer({ id: request.id, refusal: { message, code, step } });
   }
-  if (steps.length > 0) listen(steps, areDone);
+  if (steps.length > 0) listen(place, steps, areDone);
+  if (places.size > 0) return;
+  clearInterval(timer);
+  // With the port the last thing goes that keeps the thread.
+  port.close();
 });

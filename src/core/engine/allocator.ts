@@ -70,10 +70,11 @@ export class Allocator {
   /** Reads the host's facts that subnets of new networks depend on, as far as they may have changed. */
   async refreshPools(): Promise<void> {
     const { kernel, host, settings } = this.#context;
-    const [, conf, digits] = await Promise.all([kernel.heard(), host.resolvConf(), host.uniqueLocalDigits()]);
+    const [, conf] = await Promise.all([kernel.heard(), host.resolvConf()]);
     if (this.#isStale || this.#ownLinks.size > MANY_LINKS) await this.#readHost();
     this.#facts = { ...this.#facts, servers: parseResolvConf(conf).servers };
-    this.#sources = [...settings.addressPools, uniqueLocalSource(digits)];
+    if (this.#sources.length === 0)
+      this.#sources = [...settings.addressPools, uniqueLocalSource(await host.uniqueLocalDigits())];
   }
 
   async #readHost(): Promise<void> {

@@ -11,7 +11,6 @@ import type { Labels, NetworkRecord } from '../network/network.ts';
 import type { Desired, KernelObject } from '../plan/object.ts';
 import type { Step } from '../plan/step.ts';
 import type { Events } from './event.ts';
-import type { Images } from './images.ts';
 import type { ExecProcess, ExecSpec, Exit, Input, LogQuery, OutputChunk } from './runtime.ts';
 import type { Volumes } from './volumes.ts';
 
@@ -182,6 +181,5 @@ export interface EngineApi {
   readonly containers: Containers;
   readonly inspection: Inspection;
   readonly events: Events;
-  /** @param images stand in for the engine's own */
-  rehearse(images?: Images): Rehearsal;
+  rehearse(): Rehearsal;
 }

@@ -92,7 +92,7 @@ export async function startEngine(
       repair: () => maintenance.repair(),
     },
     events: context.events,
-    rehearse: (images = context.images) => rehearse({ ...context, images }),
+    rehearse: () => rehearse(context),
     directory,
     repair: async () => (await maintenance.repair()).length,
     close: async () => {

@@ -39,9 +39,9 @@ export function withDryRuns(services: Services, ...tables: readonly MakeRoutes[]
   return Object.fromEntries([...routes, ['POST /passerelle/plan', planned(services, tables)]]);
 }
 
-export type PlannedRequest = v.InferOutput<typeof REQUESTS>[number];
+type PlannedRequest = v.InferOutput<typeof REQUESTS>[number];
 
-export interface Rehearsed {
+interface Rehearsed {
   /** What each request would answer. */
   readonly answers: readonly { readonly status: number; readonly body: string }[];
   /** What all of them would do. */
@@ -62,7 +62,7 @@ const planned =
   };
 
 /** Each request of a list after the ones before it. */
-export function rehearseAll(
+function rehearseAll(
   services: Services,
   tables: readonly MakeRoutes[],
   requests: readonly PlannedRequest[],

@@ -2,7 +2,6 @@ import { RESOLVER_ADDRESS } from '../../core/engine/etc.ts';
 import { packBig } from '../../linux/bytes.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../linux/headers.ts';
 import { hostBytes } from '../../linux/inet.ts';
-import { isNamespace, withNamespace } from '../../linux/namespace.ts';
 import type { Chain, NftRequest } from '../../linux/netlink/nftables.ts';
 import {
   addRule,
@@ -22,7 +21,8 @@ const ADDRESS = hostBytes(RESOLVER_ADDRESS);
 /** Bytes: where the headers of IPv4, and of TCP and UDP, have the destination. */
 const DESTINATION = { address: 16, port: 2 };
 
-const CHAIN: Chain = { family: 'ip', table: 'passerelle', name: 'output' };
+const TABLE = ['ip', 'passerelle'] as const;
+const CHAIN: Chain = { family: TABLE[0], table: TABLE[1], name: 'output' };
 /** Before whatever a container itself translates. */
 const HOOK: Hook = { type: 'nat', hook: 'output', priority: -101 };
 
@@ -35,43 +35,42 @@ const FREEING = 200;
 /**
  * Leads what a sandbox sends to port 53 of the resolver's address to the ports where it listens, so
  * that port 53 stays free for the container. Connection tracking gives the answers port 53 back.
- * Throws NetlinkError.
  */
-export function redirect(namespace: string, ports: { readonly udp: number; readonly tcp: number }): void {
-  const socket = transact(namespace, [
-    makeTable(CHAIN.family, CHAIN.table),
-    makeChain(CHAIN, HOOK),
-    // What the name server of an earlier daemon left.
-    flushChain(CHAIN),
-    translation(IPPROTO_UDP, ports.udp),
-    translation(IPPROTO_TCP, ports.tcp),
-  ]);
-  socket.close();
-}
+export class Redirection {
+  /** Kept for the end, and with it the namespace. */
+  readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
 
-/**
- * Takes the redirection away; it is no error if the namespace, or the container its rules, is gone. The namespace is
- * kept alive for a moment longer.
- */
-export function endRedirect(namespace: string): void {
-  if (!isNamespace(namespace)) return;
-  // Making it first makes it no error that there is none.
-  const table = [CHAIN.family, CHAIN.table] as const;
-  const socket = transact(namespace, [makeTable(...table), deleteTable(...table)]);
-  setTimeout(() => socket.close(), FREEING).unref();
-}
-
-/** Gives the socket, which is still open. */
-function transact(namespace: string, requests: readonly NftRequest[]): NetlinkSocket {
-  const socket = withNamespace(namespace, () => new NetlinkSocket(NETLINK_NETFILTER));
-  try {
-    const [refusal] = socket.transact(requests);
-    if (refusal) throw refusal.error;
-  } catch (error) {
-    socket.close();
-    throw error;
+  /** In the namespace that the thread is in. Throws NetlinkError. */
+  constructor(ports: { readonly udp: number; readonly tcp: number }) {
+    try {
+      this.#transact([
+        makeTable(...TABLE),
+        makeChain(CHAIN, HOOK),
+        // What the name server of an earlier daemon left.
+        flushChain(CHAIN),
+        translation(IPPROTO_UDP, ports.udp),
+        translation(IPPROTO_TCP, ports.tcp),
+      ]);
+    } catch (error) {
+      this.#socket.close();
+      throw error;
+    }
   }
-  return socket;
+
+  /** It is no error if the container has removed the rules. The namespace is kept alive for a moment longer. */
+  end(): void {
+    try {
+      // Making it first makes it no error that there is none.
+      this.#transact([makeTable(...TABLE), deleteTable(...TABLE)]);
+    } finally {
+      setTimeout(() => this.#socket.close(), FREEING).unref();
+    }
+  }
+
+  #transact(requests: readonly NftRequest[]): void {
+    const [refusal] = this.#socket.transact(requests);
+    if (refusal) throw refusal.error;
+  }
 }
 
 function translation(protocol: number, port: number): NftRequest {

@@ -4,7 +4,7 @@ import { RESOLVER_ADDRESS } from '../../core/engine/etc.ts';
 import type { Names } from '../../core/engine/names.ts';
 import { withNamespace } from '../../linux/namespace.ts';
 import { type Datagram, receiveDatagram, sendDatagram } from '../../linux/datagrams.ts';
-import { openTcpListener, openUdp, socketAddress } from '../../linux/socket.ts';
+import { boundTo, closeSocket, openTcpListener, openUdp, socketAddress } from '../../linux/socket.ts';
 import { datagramSocket } from '../datagram.ts';
 import type { Held, Warn } from '../held.ts';
 import type { Server, Transport } from './channel.ts';
@@ -12,7 +12,7 @@ import { answerLimit, Forwarder } from './forwarder.ts';
 import { frame, FrameReader } from './frame.ts';
 import { localAnswers } from './local.ts';
 import { type Query, RCODE, readQuery, writeAnswer } from './message.ts';
-import { endRedirect, redirect } from './redirect.ts';
+import { Redirection } from './redirect.ts';
 
 const DNS_PORT = 53;
 /** TCP connections at a time, and how long one may be silent. */
@@ -36,6 +36,7 @@ export class Resolver implements Held {
   readonly #datagrams: dgram.Socket;
   readonly #server: net.Server;
   readonly #connections = new Set<net.Socket>();
+  readonly #redirection: Redirection;
   #closed = false;
 
   /** Listens and is reachable when this returns. Throws SystemError or NetlinkError. */
@@ -43,10 +44,8 @@ export class Resolver implements Held {
     this.#sandbox = sandbox;
     this.#names = names;
     this.#warn = warn;
-    const fds = withNamespace(sandbox.namespace, () => ({
-      udp: openUdp(RESOLVER_ADDRESS, 0),
-      tcp: openTcpListener(RESOLVER_ADDRESS, 0),
-    }));
+    const { udp, tcp, redirection } = withNamespace(sandbox.namespace, open);
+    this.#redirection = redirection;
     this.#datagrams = datagramSocket(RESOLVER_ADDRESS);
     this.#server = net.createServer({ allowHalfOpen: true }, (connection) => this.#serve(connection));
     this.#server.maxConnections = CONNECTIONS;
@@ -54,36 +53,25 @@ export class Resolver implements Held {
     this.#datagrams.on('error', failed);
     this.#server.on('error', failed);
     this.#datagrams.on('message', (message, { address, port }) => {
-      this.#answerDatagram(fds.udp, { message, sender: socketAddress(address, port) });
+      this.#answerDatagram(udp, { message, sender: socketAddress(address, port) });
       // Node tells of one datagram at a time, and at length; those that wait behind it are taken at once.
       for (let count = 1; count < DATAGRAMS_AT_ONCE; count++) {
-        const next = receiveDatagram(fds.udp);
+        const next = receiveDatagram(udp);
         if (!next) break;
-        this.#answerDatagram(fds.udp, next);
+        this.#answerDatagram(udp, next);
       }
     });
-    this.#datagrams.bind({ fd: fds.udp });
-    this.#server.listen({ fd: fds.tcp });
-    const { port } = this.#server.address() as net.AddressInfo;
-    try {
-      redirect(sandbox.namespace, { udp: this.#datagrams.address().port, tcp: port });
-    } catch (error) {
-      this.#closeSockets();
-      throw error;
-    }
+    this.#datagrams.bind({ fd: udp });
+    this.#server.listen({ fd: tcp });
   }
 
   close(): void {
-    this.#closeSockets();
-    endRedirect(this.#sandbox.namespace);
-  }
-
-  #closeSockets(): void {
     this.#closed = true;
     this.#datagrams.close();
     this.#server.close();
     this.#forwarder.close();
     for (const connection of this.#connections) connection.destroy();
+    this.#redirection.end();
   }
 
   #answerDatagram(fd: number, { message, sender }: Datagram): void {
@@ -159,5 +147,22 @@ export class Resolver implements Held {
       port: DNS_PORT,
       namespace: from === 'sandbox' ? this.#sandbox.namespace : undefined,
     }));
+  }
+}
+
+/** Its sockets in the namespace that the thread is in, both listening, and what leads to them. */
+function open(): { readonly udp: number; readonly tcp: number; readonly redirection: Redirection } {
+  const fds: number[] = [];
+  const kept = (fd: number): number => {
+    fds.push(fd);
+    return fd;
+  };
+  try {
+    const udp = kept(openUdp(RESOLVER_ADDRESS, 0));
+    const tcp = kept(openTcpListener(RESOLVER_ADDRESS, 0));
+    return { udp, tcp, redirection: new Redirection({ udp: boundTo(udp).port, tcp: boundTo(tcp).port }) };
+  } catch (error) {
+    for (const fd of fds) closeSocket(fd);
+    throw error;
   }
 }

@@ -23,6 +23,7 @@ import { lockDataRoot, lockNetworkNamespace, refuseBesideDocker } from '../lock.
 import type { Build } from '../main.ts';
 import { HostSockets } from '../sockets.ts';
 import { JournalStore } from '../store/journal-store.ts';
+import { openPracticeGround } from './practice-ground.ts';
 import { LateNames, type Opened, type World, type WorldLog } from './world.ts';
 
 /** The namespace that the daemon is in, for the world. */
@@ -76,8 +77,9 @@ export async function openLinux(config: DaemonConfig, build: Build, log: WorldLo
       },
     };
   };
+  const ports = { kernel, sockets, runtime, images, volumes, store, host: machine, clock };
   return {
-    ports: { kernel, sockets, runtime, images, volumes, store, host: machine, clock },
+    ports,
     services: {
       files: { surroundings },
       archives: new ContainerArchives({ withRoot: (container, use) => runtime.withRoot(container, use), layers }),
@@ -93,6 +95,7 @@ export async function openLinux(config: DaemonConfig, build: Build, log: WorldLo
     gather: (sandbox) => gather(sandbox === undefined ? undefined : kernel.namespacePath(sandbox)),
     live: (snapshots) => new LiveTracer({ snapshots, namespacePath: (sandbox) => kernel.namespacePath(sandbox) }),
     connect: (directory) => names.use(directory),
+    practiceGround: () => openPracticeGround(kernel, ports, join(execRoot, 'practice')),
   };
 }
 

@@ -21,6 +21,17 @@ export interface World {
   readonly live: (snapshots: Snapshots) => LiveTraces;
   /** Tells the engine, as soon as there is one, to those who are asked for names. */
   readonly connect: (names: Names) => void;
+  /** Makes a host to practise on, where there is something to practise for. */
+  readonly practiceGround?: () => PracticeGround;
+}
+
+/** What another engine stands on that does the same, and is no good to anybody. */
+export interface PracticeGround {
+  readonly ports: Ports;
+  readonly connect: World['connect'];
+  /** Where its API may listen. */
+  readonly socket: string;
+  readonly close: () => Promise<void>;
 }
 
 /** What is to be closed at the end, the last opened first. */

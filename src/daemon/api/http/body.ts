@@ -37,8 +37,9 @@ function readText(body: Readable): Promise<string> {
     });
     body.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
     body.once('error', reject);
-    // After the end it is of no account.
-    body.once('close', () => reject(new EngineError('invalid', 'unexpected EOF')));
+    body.once('close', () => {
+      if (!body.readableEnded) reject(new EngineError('invalid', 'unexpected EOF'));
+    });
   });
 }
 

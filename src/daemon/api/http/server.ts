@@ -36,6 +36,7 @@ export class ApiServer {
   readonly #running = new Set<Promise<void>>();
   /** One for each request under way: it happens when its client goes away, or the server closes. */
   readonly #open = new Set<Departure>();
+  #asked = performance.now();
   /** Connections that were taken over: Node's server knows them no more, and waits for them all the same. */
   readonly #taken = new Set<Writable>();
 
@@ -79,7 +80,13 @@ export class ApiServer {
     await Promise.all(closed);
   }
 
+  /** How long nobody has asked for anything (ms). */
+  get quiet(): number {
+    return performance.now() - this.#asked;
+  }
+
   #track(task: Promise<void>): void {
+    this.#asked = performance.now();
     const tracked = task
       .catch((error: unknown) => this.#log.error({ err: error }, 'a request could not be answered'))
       .finally(() => this.#running.delete(tracked));

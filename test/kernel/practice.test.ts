@@ -1,0 +1,57 @@
+/** What a daemon practises after its start: on a host of its own, of which nothing is left, whenever it ends. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Stage } from '../../scripts/stage.ts';
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await Stage.set('passerelle-practice');
+});
+afterEach(() => stage.close());
+
+const ground = () => join(stage.directory, 'run', 'practice');
+const isPractising = () => existsSync(join(ground(), 'host')) && existsSync(join(ground(), 'netns'));
+const mounts = async () => {
+  const { stdout } = await stage.outside('findmnt', ['-rno', 'TARGET']);
+  return stdout.split('\n').filter((path) => path.startsWith(stage.directory));
+};
+const within = { timeout: 60_000, interval: 20 };
+
+async function host(): Promise<string> {
+  const seen = await Promise.all([
+    stage.onHost('ip', ['-br', 'link']),
+    stage.onHost('ip', ['-br', 'address']),
+    stage.onHost('iptables-save', []),
+    stage.onHost('nft', ['list', 'ruleset']),
+    stage.onHost('ss', ['-Hltun']),
+  ]);
+  return seen.map(({ stdout }) => stdout.replaceAll(/\[\d+:\d+\]|^#.*$|packets \d+ bytes \d+/gm, '')).join('\n');
+}
+
+test.each(['iptables', 'nftables'])('on %s: the host stays as it is, and nothing is left', async (backend) => {
+  await stage.startDaemon('--firewall-backend', backend);
+  await expect.poll(isPractising, within).toBe(true);
+  const during = await host();
+  await expect.poll(() => existsSync(ground()), within).toBe(false);
+  expect(await host()).toBe(during);
+  expect(await mounts()).toEqual([]);
+  expect(await stage.docker('network', 'ls', '--format', '{{.Name}}')).toBe('bridge\nhost\nnone');
+  expect(readFileSync(stage.logFile, 'utf8')).not.toMatch(/WARN|ERROR/);
+});
+
+test('a daemon that is stopped stops practising, and one that was killed leaves what the next one removes', async () => {
+  await stage.startDaemon();
+  await expect.poll(isPractising, within).toBe(true);
+  expect(await stage.stopDaemon()).toBe(0);
+  expect(existsSync(ground())).toBe(false);
+  expect(await mounts()).toEqual([]);
+
+  await stage.startDaemon();
+  await expect.poll(isPractising, within).toBe(true);
+  await stage.stopDaemon('SIGKILL');
+  expect(await mounts()).toContain(join(ground(), 'host'));
+  await stage.startDaemon();
+  await expect.poll(() => readdirSync(join(stage.directory, 'run')).includes('practice'), within).toBe(false);
+  expect(await mounts()).toEqual([]);
+});
