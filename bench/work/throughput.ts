@@ -24,7 +24,7 @@ export const throughput: Work = {
         const namespace = ofProcess(await pidOf(engine, 'server'));
         servers.push(await Server.start(namespace, 'iperf3', '--server', '--forceflush', '--port', String(PORT)));
       }
-      await bench.rounds(engines, bench.quick ? 1 : 2, async (engine, note) => {
+      await bench.rounds(engines, bench.quick ? 1 : 5, async (engine, note) => {
         const guest = ofProcess(await pidOf(engine, 'client'));
         const server = await addressOf(engine, 'server', NETWORK);
         note('throughput through a published port', 'Gbit/s', await iperf(named(engine.world), HOST_ADDRESS, seconds));

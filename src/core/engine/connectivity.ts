@@ -1,15 +1,14 @@
 /** The use cases that give a container its network and take it back. */
 import { type ContainerRecord, isAlive } from '../container/container.ts';
-import { hostAddress } from '../address/prefix.ts';
 import { EngineError } from '../network/error.ts';
 import type { EndpointSettings } from '../network/endpoint.ts';
 import type { NetworkRecord } from '../network/network.ts';
 import { requestedPorts } from '../network/port.ts';
 import { checkEndpointSettings } from '../network/settings.ts';
-import { isPredefined } from '../network/resolve.ts';
 import type { ListenerObject } from '../plan/object.ts';
 import type { Allocator } from './allocator.ts';
 import type { Announcer } from './announcer.ts';
+import { ContainerFiles } from './container-files.ts';
 import type { Context } from './context.ts';
 import {
   addEndpoint,
@@ -22,25 +21,8 @@ import {
   settleGateway,
 } from './endpoints.ts';
 import type { ContainerView } from './engine.ts';
-import {
-  hostsFile,
-  insideResolvConf,
-  outsideResolvConf,
-  parseResolvConf,
-  printResolvConf,
-  RESOLVER_ADDRESS,
-  updateHosts,
-  type HostsEntry,
-} from './etc.ts';
 import { KernelError } from './kernel.ts';
-import {
-  linkAliases,
-  linkedContainers,
-  linkingContainers,
-  refuseDeadLinks,
-  refuseForeignLinks,
-  settleLinks,
-} from './links.ts';
+import { linkingContainers, refuseDeadLinks, refuseForeignLinks, settleLinks } from './links.ts';
 import { findContainer, findNetwork } from './lookup.ts';
 import type { Draft, Records } from './records.ts';
 import { SocketError } from './sockets.ts';
@@ -50,11 +32,13 @@ export class Connectivity {
   readonly #context: Context;
   readonly #allocator: Allocator;
   readonly #announcer: Announcer;
+  readonly files: ContainerFiles;
 
   constructor(context: Context, allocator: Allocator, announcer: Announcer) {
     this.#context = context;
     this.#allocator = allocator;
     this.#announcer = announcer;
+    this.files = new ContainerFiles(context);
   }
 
   /** Makes the container's sandbox with its endpoints, all or nothing. */
@@ -97,65 +81,63 @@ export class Connectivity {
     const { clock } = this.#context;
     const asked = findContainer(this.#context.ledger, containerId);
     await this.#allocator.refreshPorts(asked);
-    const made = await worded(asked, () =>
-      this.#change((draft) => {
-        const container = findContainer(draft, containerId);
-        const network = isAlive(container) ? findNetwork(draft, ref) : findNetwork(draft, ref, 'optional');
-        refuseRemoved(container);
-        if (!network) {
-          const networks = { ...container.networks, [ref]: { ...settings, networkId: '' } };
-          draft.container.put({ ...container, networks });
-          return undefined;
-        }
-        const place = checkEndpointSettings(network, settings);
-        refuseConnect(draft, network, container);
-        if (!isAlive(container) && networksOf(draft, container).includes(network)) return undefined;
-        const record = putPlace(draft, container, network, place);
-        if (!isAlive(container)) return undefined;
-        const sandbox = draft.sandbox.where('container', containerId)[0]!;
-        const endpoint = addEndpoint(draft, record, sandbox.id, network, place, this.#allocator, clock);
-        return { network, endpoint };
-      }),
-    );
+    const decide = (draft: Draft) => {
+      const container = findContainer(draft, containerId);
+      const network = isAlive(container) ? findNetwork(draft, ref) : findNetwork(draft, ref, 'optional');
+      refuseRemoved(container);
+      if (!network) {
+        const networks = { ...container.networks, [ref]: { ...settings, networkId: '' } };
+        draft.container.put({ ...container, networks });
+        return undefined;
+      }
+      const place = checkEndpointSettings(network, settings);
+      refuseConnect(draft, network, container);
+      if (!isAlive(container) && networksOf(draft, container).includes(network)) return undefined;
+      const record = putPlace(draft, container, network, place);
+      if (!isAlive(container)) return undefined;
+      const sandbox = draft.sandbox.where('container', containerId)[0]!;
+      const endpoint = addEndpoint(draft, record, sandbox.id, network, place, this.#allocator, clock);
+      return { network, endpoint };
+    };
+    const made = await worded(asked, () => this.#change(decide));
     if (!made) return;
     this.#announcer.begin([made.endpoint]);
-    await this.updateEtc(containerId);
+    await this.files.update(containerId);
     this.tellNetwork('connect', made.network, containerId);
   }
 
   async disconnect(ref: string, containerId: string, { force }: { readonly force: boolean }): Promise<void> {
     const before = findContainer(this.#context.ledger, containerId);
     await this.#allocator.refreshPorts(before);
-    const left = await worded(before, () =>
-      this.#change((draft) => {
-        const container = findContainer(draft, containerId);
-        refuseRemoved(container);
-        const running = isAlive(container);
-        const network = running && !force ? findNetwork(draft, ref) : findNetwork(draft, ref, 'optional');
-        const name = network?.name ?? ref;
-        if (running && network?.driver === 'host' && container.hostConfig.NetworkMode === 'host') {
-          throw new EngineError(
-            'invalid',
-            'container cannot be disconnected from host network or connected to host network',
-          );
-        }
-        const { [name]: place, ...others } = container.networks;
-        const endpoint = draft.endpoint.where('container', containerId).find((row) => row.networkId === network?.id);
-        if (!place || (running && network && !endpoint)) {
-          // Docker says it in two ways.
-          const where = running && network ? `network ${name}` : `the network ${name}`;
-          throw new EngineError('internal', `container ${container.id} is not connected to ${where}`);
-        }
-        const record = { ...container, networks: others };
-        draft.container.put(record);
-        if (endpoint) {
-          draft.endpoint.delete(endpoint.id);
-          settleGateway(draft, record, endpoint.sandboxId, this.#allocator);
-        }
-        return network;
-      }),
-    );
-    if (isAlive(before)) await this.updateEtc(containerId);
+    const decide = (draft: Draft) => {
+      const container = findContainer(draft, containerId);
+      refuseRemoved(container);
+      const running = isAlive(container);
+      const network = running && !force ? findNetwork(draft, ref) : findNetwork(draft, ref, 'optional');
+      const name = network?.name ?? ref;
+      if (running && network?.driver === 'host' && container.hostConfig.NetworkMode === 'host') {
+        throw new EngineError(
+          'invalid',
+          'container cannot be disconnected from host network or connected to host network',
+        );
+      }
+      const { [name]: place, ...others } = container.networks;
+      const endpoint = draft.endpoint.where('container', containerId).find((row) => row.networkId === network?.id);
+      if (!place || (running && network && !endpoint)) {
+        // Docker says it in two ways.
+        const where = running && network ? `network ${name}` : `the network ${name}`;
+        throw new EngineError('internal', `container ${container.id} is not connected to ${where}`);
+      }
+      const record = { ...container, networks: others };
+      draft.container.put(record);
+      if (endpoint) {
+        draft.endpoint.delete(endpoint.id);
+        settleGateway(draft, record, endpoint.sandboxId, this.#allocator);
+      }
+      return network;
+    };
+    const left = await worded(before, () => this.#change(decide));
+    if (isAlive(before)) await this.files.update(containerId);
     if (left) this.tellNetwork('disconnect', left, containerId);
   }
 
@@ -165,60 +147,7 @@ export class Connectivity {
 
   /** Tells the containers that are linked to one which has a new address. */
   async tellLinking(container: ContainerRecord): Promise<void> {
-    for (const { id } of linkingContainers(this.#context.ledger, container)) await this.updateEtc(id);
-  }
-
-  /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf for a container that is to be started. */
-  async writeEtc(containerId: string): Promise<void> {
-    const { ledger, runtime, host } = this.#context;
-    const container = findContainer(ledger, containerId);
-    const { NetworkMode, ExtraHosts } = container.hostConfig;
-    // A container in another's namespace shares that one's files.
-    if (NetworkMode.startsWith('container:')) return;
-    const { Hostname, Domainname } = container.config;
-    // As with Docker, whoever is on the host knows what the host knows, unless names are asked for.
-    const hosts =
-      NetworkMode === 'host' && !ExtraHosts?.length
-        ? await host.hosts()
-        : hostsFile([...this.#extraHosts(container), ...this.#addresses(container)]);
-    await runtime.writeEtc(containerId, 'hosts', hosts);
-    await runtime.writeEtc(containerId, 'hostname', `${Hostname}${Domainname ? `.${Domainname}` : ''}\n`);
-    await this.#writeResolvConf(container);
-  }
-
-  /** Brings a running container's files up to date. What was written into them since its start stays. */
-  async updateEtc(containerId: string): Promise<void> {
-    const { ledger, runtime } = this.#context;
-    const container = findContainer(ledger, containerId);
-    if (container.hostConfig.NetworkMode.startsWith('container:')) return;
-    const owned = new Set([ownNames(container)[0]!, ...linkAliases(container)]);
-    const hosts = await runtime.readEtc(containerId, 'hosts');
-    const updated = updateHosts(hosts, this.#addresses(container), owned);
-    if (updated !== hosts) await runtime.writeEtc(containerId, 'hosts', updated);
-    const { servers } = parseResolvConf(await runtime.readEtc(containerId, 'resolv.conf'));
-    if (servers.includes(RESOLVER_ADDRESS) !== this.#hasResolver(containerId)) await this.#writeResolvConf(container);
-  }
-
-  async #writeResolvConf(container: ContainerRecord): Promise<void> {
-    const { runtime, host, settings } = this.#context;
-    const { Dns, DnsSearch, DnsOptions, NetworkMode } = container.hostConfig;
-    const asked = {
-      dns: Dns?.length ? Dns : settings.dns,
-      dnsSearch: DnsSearch?.length ? DnsSearch : settings.dnsSearch,
-      dnsOptions: DnsOptions?.length ? DnsOptions : settings.dnsOptions,
-    };
-    const outside = parseResolvConf(await host.resolvConf());
-    const conf = this.#hasResolver(container.id) ? insideResolvConf(outside, asked) : outsideResolvConf(outside, asked);
-    await runtime.writeEtc(
-      container.id,
-      'resolv.conf',
-      NetworkMode === 'host' && !asked.dns.length ? await host.resolvConf() : printResolvConf(conf),
-    );
-  }
-
-  /** Whether our name server answers in the container. */
-  #hasResolver(containerId: string): boolean {
-    return this.endpointsOf(containerId).some(({ network }) => !isPredefined(network.name));
+    for (const { id } of linkingContainers(this.#context.ledger, container)) await this.files.update(id);
   }
 
   async #change<T>(decide: (draft: Draft) => T): Promise<T> {
@@ -237,38 +166,6 @@ export class Connectivity {
       time: clock.now(),
     });
   }
-
-  #extraHosts({ hostConfig }: ContainerRecord): HostsEntry[] {
-    const { ledger, settings } = this.#context;
-    return (hostConfig.ExtraHosts ?? []).map((extra) => {
-      const at = extra.indexOf(':');
-      const address = extra.slice(at + 1);
-      const bridge = ledger.network.where('name', 'bridge')[0];
-      const gateway = settings.hostGateway || bridge?.ipam.pools[0]?.gateway;
-      if (address === 'host-gateway' && !gateway) {
-        throw new EngineError('invalid', 'unable to derive the IP value for host-gateway');
-      }
-      return { address: address === 'host-gateway' ? gateway! : address, names: [extra.slice(0, at)] };
-    });
-  }
-
-  /** What changes while the container runs: the addresses of the containers that it is linked to, and its own. */
-  #addresses(container: ContainerRecord): HostsEntry[] {
-    const linked = linkedContainers(this.#context.ledger, container).map(({ alias, address, container: other }) => ({
-      address,
-      names: [...new Set([alias, other.config.Hostname, other.name])],
-    }));
-    const names = ownNames(container);
-    const own = this.endpointsOf(container.id).flatMap(({ endpoint: { ipv4, ipv6 } }) =>
-      [ipv4, ipv6].filter(Boolean).map((address) => ({ address: hostAddress(address), names })),
-    );
-    return [...linked, ...own];
-  }
-}
-
-/** A container's own names in its hosts file. */
-function ownNames({ config: { Hostname, Domainname } }: ContainerRecord): readonly string[] {
-  return Domainname ? [`${Hostname}.${Domainname}`, Hostname] : [Hostname];
 }
 
 function refuseRemoved({ id, state }: ContainerRecord): void {

@@ -205,7 +205,7 @@ export class Lifecycle {
     const { runtime } = this.#context;
     try {
       await this.#connectivity.open(container);
-      await this.#connectivity.writeEtc(container.id);
+      await this.#connectivity.files.write(container.id);
       const pid = await runtime.create(this.#startSpec(await this.#named(container)));
       await runtime.start(container.id);
       await this.#setState(container.id, {

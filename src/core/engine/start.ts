@@ -75,7 +75,7 @@ export async function startEngine(
   for (const { id } of [...unstarted, ...ends.map(({ container }) => container)]) await ports.runtime.clean(id);
   for (const container of ledger.container.values()) {
     if (!isAlive(container)) continue;
-    await connectivity.updateEtc(container.id);
+    await connectivity.files.update(container.id);
     containers.lifecycle.watch(container.id);
     if (container.state.status === 'running') containers.healthChecks.begin(container.id);
   }
