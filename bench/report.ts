@@ -38,8 +38,9 @@ export function printMarkdown(sheet: Sheet, works: readonly Work[], machine: Mac
   return `# Results
 
 Made by \`npm run bench -- --write\`; not edited by hand. Each engine has a network namespace of its own;
-they take turns in one run, after a turn that does not count. What is measured begins 60 ms after what was done
-before it, for which the kernel still ends links. Ratios are of medians.
+they take turns in one run, once none does anything of its own accord after its start any more, and after a turn that
+does not count. What is measured begins 60 ms after what was done before it, for which the kernel still ends links.
+Ratios are of medians.
 
 - ${machine.date} UTC
 - ${machine.hardware}
