@@ -12,7 +12,6 @@ import { ApiServer } from './api/http/server.ts';
 import { NEWEST, printVersion } from './api/http/version.ts';
 import { apiRouter } from './api/routes.ts';
 import type { Services } from './api/services.ts';
-import { trimMemory } from '../linux/ffi.ts';
 import { listen } from './listen.ts';
 import type { PracticeGround } from './worlds/world.ts';
 
@@ -94,7 +93,6 @@ export async function practise(open: () => PracticeGround, practising: Practisin
     setFlagsFromString(PATIENCE);
     agent.destroy();
     await ground.close();
-    trimMemory();
   }
 }
 

@@ -8,6 +8,7 @@ import { Ledger } from '../../core/engine/records.ts';
 import { RehearsedRuntime } from '../../core/engine/rehearsal/runtime.ts';
 import { RehearsedVolumes } from '../../core/engine/rehearsal/volumes.ts';
 import type { Images } from '../../core/engine/images.ts';
+import { trimMemory } from '../../linux/ffi.ts';
 import type { LinuxKernel } from '../../linux/kernel.ts';
 import { createNamespace, removeNamespace } from '../../linux/namespace.ts';
 import { namespaceFolder } from '../../linux/namespaces.ts';
@@ -55,6 +56,7 @@ export function openPracticeGround(
       await its.close();
       await store.close();
       clear(directory);
+      trimMemory();
     },
   };
 }
