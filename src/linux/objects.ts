@@ -74,16 +74,32 @@ export function beginLinkRemoval(
   contents: readonly PlainObject[] = [],
 ): () => Undo {
   let isGone = () => {};
-  const undo = unlessGone(() => {
-    isGone = unmakeLink(namespaces, link);
-    return again(namespaces, link, contents);
-  });
+  // With a bridge's address its routes go, one by one; else the kernel looks for them among those of all networks.
+  const addresses = link.type === 'bridge' && !link.foreign ? contents.filter(isIpv4Address) : [];
+  const undos: Undo[] = [];
+  const keeping = <T>(act: () => T): T => {
+    try {
+      return act();
+    } catch (error) {
+      if (!saysGone(error)) for (const undo of undos.toReversed()) undo();
+      throw error;
+    }
+  };
+  const undo = unlessGone(() =>
+    keeping(() => {
+      for (const address of addresses) undos.push(removeObject(namespaces, address));
+      isGone = unmakeLink(namespaces, link);
+      return again(namespaces, link, contents);
+    }),
+  );
   return () =>
     unlessGone(() => {
-      isGone();
+      keeping(isGone);
       return undo;
     });
 }
+
+const isIpv4Address = (object: PlainObject): boolean => object.kind === 'address' && !object.address.includes(':');
 
 const NOTHING: Undo = () => {};
 

@@ -304,6 +304,17 @@ describe('as other tools see it', () => {
     watch.close();
   });
 
+  test('a link that the kernel does not remove keeps its address', async () => {
+    const [bridge] = ENDPOINT as readonly Extract<KernelObject, { type: 'bridge' }>[];
+    const lo = { ...bridge!, name: 'lo' } as const;
+    const address = { ...GATEWAY, link: 'lo' };
+    await kernel.apply([step('add', address)]);
+    const { object } = step('remove', lo);
+    const contents = [step('remove', address).object];
+    await expect(kernel.apply([{ op: 'remove', object, contents }])).rejects.toThrow(/not supported/);
+    expect(onHost('ip', '-4', 'address', 'show', 'lo')).toContain(address.address);
+  });
+
   test('a link that only was to be removed is nobody’s but the one’s who removes it then', async () => {
     const foreign: Notice[] = [];
     const [bridge] = ENDPOINT as readonly Extract<KernelObject, { type: 'bridge' }>[];
