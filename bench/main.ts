@@ -62,7 +62,7 @@ async function open(engines: Engine[], peers: readonly Peer[], settings?: Engine
     const engine = await (peer === 'dockerd' ? openDockerd(name, settings) : openPasserelle(name, peer, settings));
     engines.push(engine);
   }
-  await Promise.all(engines.map(({ pid }) => atRest(pid)));
+  if (!options.quick || engines === shared) await Promise.all(engines.map(({ pid }) => atRest(pid)));
   return engines;
 }
 

@@ -16,7 +16,7 @@ export const names: Work = {
       await createNetwork(engine, NETWORK);
       for (const name of ['asker', 'asked']) await runContainer(engine, name, { network: NETWORK });
     }
-    await bench.rounds(engines, bench.quick ? 2 : 5, async (engine, note) => {
+    await bench.rounds(engines, bench.quick ? 1 : 5, async (engine, note) => {
       const namespace = ofProcess(await pidOf(engine, 'asker'));
       const { latencies, perSecond } = await probe<Lookups>(namespace, 'look-up', 'asked', '2000');
       note('look-up of a name, median', 'µs', percentile(latencies, 0.5));
