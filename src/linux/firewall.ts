@@ -100,10 +100,11 @@ function applyFamily(
     const script = restoreScripts(rest, (step) => former.has(step))[0];
     if (!script) return;
     const failure = iptables.restore(family, script.text);
-    handles.remember(script.commands, (process) => iptables.isOwn(process));
+    const areKnown = handles.remember(script.commands, (process) => iptables.isOwn(process));
     const committed = failure ? script.committedBefore(failure.line) : rest;
     done.push(...committed);
-    if (!handles.delete(committed.flatMap((step) => former.get(step) ?? [])))
+    const moved = committed.flatMap((step) => former.get(step) ?? []);
+    if (moved.length > 0 && !(areKnown && handles.delete(moved)))
       throw new KernelError('others change too many rules at the same time: try again', committed[0], 'EAGAIN');
     if (!failure) return;
     rest = rest.filter((step) => !committed.includes(step));

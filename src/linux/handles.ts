@@ -51,9 +51,10 @@ export class RuleHandles {
     return !lost;
   }
 
-  /** Takes in what iptables-restore was just told to do, as far as it did it. `isTool` knows its process. */
-  remember(commands: readonly Command[], isTool: (process: number) => boolean): void {
-    for (const { process, notices } of this.#hear().transactions) {
+  /** Like `listen`, of what iptables-restore was just told to do, as far as it did it. `isTool` knows its process. */
+  remember(commands: readonly Command[], isTool: (process: number) => boolean): boolean {
+    const { transactions, lost } = this.#hear();
+    for (const { process, notices } of transactions) {
       this.#forget(notices);
       if (!isTool(process)) continue;
       const made = notices.flatMap((notice) => (notice.kind === 'new' ? [notice] : []));
@@ -62,6 +63,7 @@ export class RuleHandles {
       );
       this.#learn(wanted, made);
     }
+    return !lost;
   }
 
   /** What `list` gives: all chains and rules of a family, the rules of a chain in their order. They are known then. */

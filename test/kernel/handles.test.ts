@@ -78,6 +78,13 @@ const chain = (name: string): FirewallStep => {
 };
 const move = (its: ReturnType<typeof object>): FirewallStep => ({ op: 'change', object: its, before: its });
 
+const rules = (command: string) =>
+  [
+    '*filter',
+    ...Array.from({ length: 4000 }, (_, index) => `${command} INPUT -i br-${index} -j ACCEPT`),
+    'COMMIT\n',
+  ].join('\n');
+
 /** FORWARD with the rules of a thousand networks. */
 const fill = (variant: 'nft' | 'legacy') =>
   foreign(
@@ -160,6 +167,23 @@ describe('on nftables', () => {
     foreign('*filter\n-A FORWARD -i a -j ACCEPT\nCOMMIT\n', 'iptables-restore', '--noflush');
     expect(withoutTool(remove(from('a')))).toBe(false);
     expect(forward()).toHaveLength(4000);
+  });
+
+  test('a move is refused if it got lost which jump was there before', () => {
+    const jumps = [jump('C-ONE', 0)];
+    apply(chain('C-ONE'), ...jumps.map(add));
+    const original = iptables.restore.bind(iptables);
+    const flood = (): void => {
+      for (let round = 0; round < 12; round += 1)
+        for (const command of ['-A', '-D']) foreign(rules(command), 'iptables-nft-restore', '--noflush');
+    };
+    restore.mockImplementationOnce((family, text) => {
+      restore.mockRestore();
+      const failure = original(family, text);
+      flood();
+      return failure;
+    });
+    expect(() => apply(...jumps.map(move))).toThrow('others change too many rules');
   });
 
   test('a jump that is put before what comes is written again, and the former one deleted', () => {
